@@ -1,0 +1,1 @@
+"""Convolutional networks explained on handwritten digits: the code that the pages import."""
