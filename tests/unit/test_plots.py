@@ -1,0 +1,238 @@
+"""Figures of the pages: what they show and say is in the tensors, and they follow the theme."""
+
+import base64
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from matplotlib.image import imread
+from torch import Tensor
+
+from cnn_tutorial import plots
+from cnn_tutorial.data import load_digits
+from cnn_tutorial.plots import Figure
+from cnn_tutorial.shapes import conv_output_size
+
+SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Tensor:
+    """Ten digits of the bundled sample, (10, 1, 28, 28)."""
+    return load_digits(tmp_path_factory.mktemp("empty")).test.tensors[0][:10]
+
+
+def convolve(digits: Tensor) -> Tensor:
+    return F.conv2d(digits[:1], SOBEL[None, None])[0, 0]  # (26, 26)
+
+
+FIGURES: dict[str, Callable[[Tensor], Figure]] = {
+    "images": lambda x: plots.images(x, list(range(10)), boxes=[(8, 9, 3, 3)]),
+    "image": lambda x: plots.images(x[0]),
+    "feature map": lambda x: plots.images(convolve(x)[None]),
+    "matrices": lambda x: plots.matrices(
+        {"window": x[0, 0, 8:11, 8:11], "kernel": SOBEL, "sum": torch.ones(1, 1)}, "×="
+    ),
+    "wide matrix": lambda x: plots.matrices({"digit": x[0, 0, :3]}),
+    "slide": lambda x: plots.slide(x[0, 0], convolve(x), 8, 9, kernel_size=3),
+    "windows": lambda x: plots.windows(28, 5, 2, 1, 2),
+    "layers": lambda x: plots.layers(
+        {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
+    ),
+    "curves": lambda x: plots.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
+}
+
+
+def svg_of(figure: Figure) -> str:
+    return figure._repr_mimebundle_()[0]["image/svg+xml"]
+
+
+def pixels_of(figure: Figure) -> list[np.ndarray]:
+    """Decode the pictures in a drawing, each (H, W, 4) from 0 to 1."""
+    pictures = re.findall(r"data:image/png;base64,([^\"]+)", svg_of(figure))
+    return [imread(io.BytesIO(base64.b64decode(picture))) for picture in pictures]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing_takes_its_ink_from_the_page(name: str, digits: Tensor) -> None:
+    svg = svg_of(FIGURES[name](digits))
+    assert plots.INK not in svg.lower()
+    assert "currentColor" in svg or name in {"image", "feature map", "slide"}
+    background = re.search(r'<g id="patch_1">\s*<path[^>]*style="([^"]*)"', svg)
+    assert background is None or "fill: none" in background[1]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing_is_the_same_each_time(name: str, digits: Tensor) -> None:
+    figure = FIGURES[name](digits)
+    svg = svg_of(figure)
+    assert svg == svg_of(figure) == svg_of(FIGURES[name](digits))
+    assert "date" not in svg.lower()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_size_is_that_of_the_drawing(name: str, digits: Tensor) -> None:
+    bundle, metadata = FIGURES[name](digits)._repr_mimebundle_()
+    root = ElementTree.fromstring(bundle["image/svg+xml"])
+    left, top, width, height = map(float, root.attrib["viewBox"].split())
+    assert (left, top) == (0, 0)
+    assert float(root.attrib["width"]) == width
+    assert float(root.attrib["height"]) == height
+    size = metadata["image/svg+xml"]
+    assert (size["width"], size["height"]) == (round(width), round(height))
+    assert 0 < size["width"] <= plots.WIDTH == 560
+    assert 0 < size["height"] <= 700
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing_has_words(name: str, digits: Tensor) -> None:
+    figure = FIGURES[name](digits)
+    assert figure._repr_mimebundle_()[1]["image/svg+xml"]["alt"] == figure.alt
+    assert len(figure.alt) > 10
+    assert not re.search(r"nan|inf\b|tensor|-0\.0+\b", figure.alt)
+
+
+@pytest.fixture
+def every_warning() -> Iterator[None]:
+    """Let torch warn each time, not once a process."""
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(False)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.usefixtures("every_warning")
+def test_drawing_does_not_ask_for_gradients(name: str, digits: Tensor) -> None:
+    with_gradient = digits.clone().requires_grad_()
+    assert FIGURES[name](with_gradient).alt == FIGURES[name](digits).alt
+
+
+def test_values_are_grey_from_lowest_to_highest() -> None:
+    x = torch.tensor([[[0.2, 0.4]], [[0.6, 1.0]]])
+    first, second = pixels_of(plots.images(x))
+    expected = (x - 0.2) / 0.8
+    for picture, matrix in ((first, expected[0]), (second, expected[1])):
+        grey = np.broadcast_to(matrix.numpy()[..., None], (1, 2, 3))
+        np.testing.assert_allclose(picture[..., :3], grey, atol=1 / 128)
+
+
+def test_negative_values_are_blue_and_positive_ones_red() -> None:
+    [picture] = pixels_of(plots.images(torch.tensor([[[-1.0, -0.5, 0.0, 0.5, 2.0]]])))
+    red, _, blue, _ = picture[0].T
+    assert (blue[:2] > red[:2]).all()
+    assert (red[3:] > blue[3:]).all()
+    np.testing.assert_allclose(picture[0, 2, :3], 0.97, atol=0.02)  # zero is white
+    assert red[3] > 0.9 > red[4]  # the scale is symmetric: 0.5 is a quarter of the way to 2
+
+
+def test_images_say_how_many_and_how_large(digits: Tensor) -> None:
+    alt = plots.images(digits, ["seven", 2], boxes=[(8, 9, 3, 4)]).alt
+    assert alt == (
+        f"10 images of 28 by 28 values from {digits.min():.2f} to {digits.max():.2f}: seven, 2; "
+        "a frame around 3 by 4 values from row 8, column 9"
+    )
+    x = digits[0, :, 5:] - 0.5  # (1, 23, 28)
+    alt = f"1 image of 23 by 28 values from {x.min():.2f} to {x.max():.2f}"
+    assert plots.images(x).alt == plots.images(x[None]).alt == alt
+
+
+def test_images_stand_in_rows(digits: Tensor) -> None:
+    wide, tall = plots.images(digits), plots.images(digits, columns=2)
+    assert len(pixels_of(wide)) == len(pixels_of(tall)) == 10
+    assert wide.bbox.width > 2 * wide.bbox.height
+    assert tall.bbox.height > 2 * tall.bbox.width
+
+
+def test_matrices_say_every_number(digits: Tensor) -> None:
+    window = digits[0, 0, 8:10, 8:11]
+    figure = plots.matrices({"window": window, "kernel": -window}, digits=3)
+    for name, matrix in (("window", window), ("kernel", -window)):
+        said = re.search(rf"{name}, 2 by 3: ([^;]+)", figure.alt)
+        assert said
+        rows = [[float(value) for value in row.split()] for row in said[1].split(" / ")]
+        torch.testing.assert_close(torch.tensor(rows), matrix, atol=0.0005, rtol=0)
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
+    assert len(texts) == 12 + 2
+    assert {f"{value:z.3f}".replace("-", "−") for value in window.flatten()} <= {
+        text.replace("-", "−") for text in texts
+    }
+
+
+def test_matrices_have_no_negative_zero() -> None:
+    assert plots.matrices({"zero": torch.tensor([[-0.001]])}).alt == "zero, 1 by 1: 0.00"
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_slide_says_the_value_that_the_window_makes(digits: Tensor, stride: int) -> None:
+    x = digits[0, 0]
+    feature_map = F.conv2d(digits[:1], SOBEL[None, None], stride=stride)[0, 0]
+    row, column = divmod(int(feature_map.argmax()), feature_map.shape[1])
+    top, left = row * stride, column * stride
+    value = float((x[top : top + 3, left : left + 3] * SOBEL).sum())
+    assert value > 1
+    alt = plots.slide(x, feature_map, row, column, kernel_size=3, stride=stride).alt
+    side = len(feature_map)
+    assert alt == (
+        f"Input of 28 by 28 with a frame around the 3 by 3 window at row {top}, column {left}; "
+        f"an arrow to row {row}, column {column} of the output of {side} by {side}, "
+        f"which is {value:.2f}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "stride", "padding", "dilation", "unread"),
+    [(28, 5, 1, 0, 1, 0), (6, 3, 2, 1, 1, 0), (8, 3, 2, 0, 1, 1), (9, 2, 4, 0, 3, 1)],
+)
+def test_windows_are_those_of_the_formula(
+    size: int, kernel_size: int, stride: int, padding: int, dilation: int, unread: int
+) -> None:
+    figure = plots.windows(size, kernel_size, stride, padding, dilation)
+    outputs = conv_output_size(size, kernel_size, stride, padding, dilation)[0]
+    span = dilation * (kernel_size - 1) + 1
+    assert figure.alt.startswith(f"A row of {size} pixels")
+    assert f"below it {outputs} windows of {kernel_size} weights that span {span} pix" in figure.alt
+    assert f"each starting {stride} after the one before" in figure.alt
+    assert (f"{padding} of padding on each side" in figure.alt) == (padding > 0)
+    said = re.search(r"no window reads the last (\d+)", figure.alt)
+    # Counted by reading: which pixels of the input does some window hold?
+    starts = range(0, size + 2 * padding - span + 1, stride)
+    last = max(start + span for start in starts)
+    assert int(said[1] if said else 0) == max(0, size + padding - last) == unread
+    assert len(figure.page.patches) == size + 2 * padding + outputs * (1 + kernel_size)
+
+
+def test_layers_say_the_shape_and_the_values_of_each(digits: Tensor) -> None:
+    h = F.conv2d(digits[:1], SOBEL[None, None].repeat(4, 1, 1, 1))
+    figure = plots.layers({"input": digits[:1], "conv1": h})
+    assert figure.alt == (
+        f"input: 1 sheet of 28 by 28, values from {digits[0].min():.2f} to {digits[0].max():.2f}; "
+        f"then conv1: 4 sheets of 26 by 26, values from {h.min():.2f} to {h.max():.2f}"
+    )
+    assert len(pixels_of(figure)) == 5
+    svg = svg_of(figure)
+    assert "(1, 1, 28, 28)" in svg
+    assert "(1, 4, 26, 26)" in svg
+
+
+def test_curves_say_where_they_start_and_end() -> None:
+    figure = plots.curves([1, 2, 5], {"loss": [2.5, 0.25, 0.5]}, "epoch", "cross-entropy")
+    assert figure.alt == (
+        "cross-entropy over epoch. loss: from 2.5 at 1 to 0.5 at 5, lowest 0.25, highest 2.5"
+    )
+    [axes] = [axes for axes in figure.axes if axes is not figure.page]
+    assert axes.get_legend() is None
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 2.5], [2, 0.25], [5, 0.5]])
+    two = plots.curves([1, 2], {"a": [1, 2], "b": [3, 4]}, "epoch", "loss")
+    assert [line.get_color() for line in two.axes[1].lines] == [plots.OUTPUT, plots.KERNEL]
+    assert two.axes[1].get_legend() is not None
+
+
+def test_figures_can_be_saved_by_a_copier(digits: Tensor, tmp_path: Path) -> None:
+    plots.images(digits).savefig(tmp_path / "digits.png")
+    assert imread(tmp_path / "digits.png").shape[1] == 560
