@@ -1,6 +1,6 @@
 """Convolution and pooling from loops: slow, and made to be read.
 
-Each function gives what its namesake in `torch.nn.functional` gives, on one window at a time.
+Each function gives what its namesake in `torch.nn.functional` gives, one window at a time.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,8 @@ def conv2d(
 
     Raises:
         TypeError: If a tensor does not hold floats, or a parameter is not an int or a pair.
-        ValueError: If the shapes do not fit together, or the output would be empty.
+        ValueError: If the shapes do not fit together, a parameter is too small, or the output would
+            be empty.
     """
     _check_convolution(x, kernel, bias)
     images, _, h, w = x.shape

@@ -17,6 +17,7 @@ from torch import Tensor
 INPUT = "#3b8bd4"
 KERNEL = "#e07b00"
 OUTPUT = "#159a72"
+LINES = ("#8a6fd8", "#c8558f", "#8c8a1c", "#808792")  # of plots, where no line is one of the three
 INK = "#123456"  # stands for the colour of the text around the figure: currentColor in the SVG
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
@@ -89,10 +90,9 @@ class Figure(figure.Figure):
             self.savefig(file, format="svg", transparent=True, metadata={"Date": None})
         svg = file.getvalue().replace(INK, "currentColor").replace("'DejaVu Sans'", "system-ui")
         svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
-        size = {"width": round(self.bbox.width), "height": round(self.bbox.height)}
-        return {"image/svg+xml": svg[svg.index("<svg") :]}, {
-            "image/svg+xml": {"alt": self.alt, **size}
-        }
+        width, height = round(self.bbox.width), round(self.bbox.height)
+        about = {"alt": self.alt, "width": width, "height": height}
+        return {"image/svg+xml": svg[svg.index("<svg") :]}, {"image/svg+xml": about}
 
 
 @mpl.rc_context(STYLE)
@@ -265,7 +265,9 @@ def windows(
 
 @mpl.rc_context(STYLE)
 def layers(named: Mapping[str, Tensor]) -> Figure:
-    """Show what goes through a model as stacks of sheets, one sheet a channel, in one scale each.
+    """Show what goes through a model as stacks of sheets, one sheet a channel.
+
+    Each stack has a scale of values of its own.
 
     Args:
         named: Feature maps (1, C, H, W) of one image, by the name of the layer that made them.
@@ -318,10 +320,9 @@ def curves(
         for name, values in named.items()
     )
     drawing = Figure(440, 280, alt)  # narrow, for phones to shrink its text little
-    axes = drawing.add_axes((0.12, 0.17, 0.84, 0.73), xlabel=xlabel, ylabel=ylabel)
+    axes = drawing.add_axes((0.16, 0.17, 0.8, 0.73), xlabel=xlabel, ylabel=ylabel)
     for number, (name, values) in enumerate(named.items()):
-        color, line = (OUTPUT, KERNEL, INPUT)[number % 3], ("-", "--", ":")[number // 3 % 3]
-        axes.plot(x, values, line, color=color, lw=2, label=name)
+        axes.plot(x, values, color=LINES[number % 4], lw=2, label=name)
     if len(named) > 1:
         axes.legend(loc=(0, 1), ncols=4, columnspacing=1, handlelength=1)
     if len(x) < 10:

@@ -229,7 +229,7 @@ def test_curves_say_where_they_start_and_end() -> None:
     assert axes.get_legend() is None
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 2.5], [2, 0.25], [5, 0.5]])
     two = plots.curves([1, 2], {"a": [1, 2], "b": [3, 4]}, "epoch", "loss")
-    assert [line.get_color() for line in two.axes[1].lines] == [plots.OUTPUT, plots.KERNEL]
+    assert [line.get_color() for line in two.axes[1].lines] == [*plots.LINES[:2]]
     assert two.axes[1].get_legend() is not None
 
 
