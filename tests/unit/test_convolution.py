@@ -131,7 +131,7 @@ def test_gradient_descent_recovers_a_kernel(digits: Tensor) -> None:
     target = F.conv2d(x, hidden)
     kernel = torch.zeros(1, 1, 3, 3, requires_grad=True)
     losses = []
-    for _ in range(40):
+    for _ in range(100):
         loss = F.mse_loss(conv2d(x, kernel), target)
         (gradient,) = torch.autograd.grad(loss, kernel)
         kernel = (kernel - 0.1 * gradient).detach().requires_grad_()
