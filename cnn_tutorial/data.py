@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from cnn_tutorial.download import download as download_mnist
 from cnn_tutorial.download import find_mnist, name_source, raw_folder
@@ -84,6 +86,86 @@ def load_digits(root: Path | str | None = None, *, download: bool = False) -> Di
         validation=_as_dataset(images[held_out], labels[held_out]),
         test=_as_dataset(*test),
         source=source,
+    )
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """The same digits as torchvision's MNIST hands them out: each made a tensor when asked for.
+
+    Args:
+        digits: Images `(N, 1, 28, 28)` and labels `(N,)`.
+    """
+
+    def __init__(self, digits: TensorDataset) -> None:
+        # Not on top, since all else does without this second of import.
+        from torchvision.transforms import ToTensor
+
+        images, self.labels = digits.tensors
+        self.images = (images[:, 0] * 255).round().byte()  # (N, 28, 28)
+        self.transform = ToTensor()
+
+    def __len__(self) -> int:
+        """Return the number of digits."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return an image (1, 28, 28) and its label."""
+        picture = Image.fromarray(self.images[index].numpy())
+        return self.transform(picture), int(self.labels[index])
+
+
+def shift(images: Tensor, offsets: Tensor, most: int) -> Tensor:
+    """Move images on a black background.
+
+    Args:
+        images: (N, 1, H, W).
+        offsets: (2, N), rows and columns to move up and left, plus `most`: from 0 to 2 · `most`.
+        most: The most that an image is moved.
+
+    Returns:
+        (N, 1, H, W).
+    """
+    height, width = images.shape[2:]
+    padded = F.pad(images, (most, most, most, most))
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, 1, 2 · most + 1, …, H, W)
+    rows, columns = offsets.to(images.device)
+    return windows[torch.arange(len(images)), :, rows, columns]
+
+
+def check_images(images: Tensor) -> None:
+    """Check that images are what the network takes.
+
+    Raises:
+        ValueError: They are not float32 of shape `(N, 1, 28, 28)` with values in [0, 1], or none.
+    """
+    found = f"{images.dtype} of shape {tuple(images.shape)}"
+    if images.dtype == torch.float32 and images.shape[1:] == (1, 28, 28) and len(images):
+        low, high = images.aminmax()
+        if low >= 0 and high <= 1:  # which is not so for NaN
+            return
+        found += f" with values from {low:g} to {high:g}"
+    raise ValueError(
+        "Images must be torch.float32 of shape (N, 1, 28, 28), at least one, with values from 0 to "
+        f"1; these are {found}. Bytes become such values by: images.float() / 255"
+    )
+
+
+def check_digits(images: Tensor, labels: Tensor) -> None:
+    """Check that images are what the network takes, and that each has a label.
+
+    Raises:
+        ValueError: As `check_images`, or the labels are not int64 of shape `(N,)` from 0 to 9.
+    """
+    check_images(images)
+    found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+    if labels.dtype == torch.int64 and labels.shape == images.shape[:1]:
+        low, high = labels.aminmax()
+        if low >= 0 and high <= 9:
+            return
+        found += f" from {low} to {high}"
+    raise ValueError(
+        f"Labels must be torch.int64 of shape ({len(images)},) with values from 0 to 9; "
+        f"these are {found}."
     )
 
 

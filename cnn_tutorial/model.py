@@ -1,20 +1,26 @@
 """The two models of the tutorial: two convolutions alone, and the network built on them."""
 
+import torch
 from torch import Tensor, nn
 
 
 class TwoConvolutions(nn.Module):
     """Two convolutions, each followed by ReLU and max pooling.
 
-    Takes digits `(N, 1, 28, 28)` and returns feature maps `(N, 16, 5, 5)`.
+    Takes digits `(N, 1, 28, 28)` and returns feature maps `(N, 16, 5, 5)`. The shapes in the code
+    are those without arguments.
+
+    Args:
+        channels: Output channels of each convolution.
+        kernel_size: Height and width of the kernels of both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: tuple[int, int] = (6, 16), kernel_size: int = 3) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, kernel_size=3)
+        self.conv1 = nn.Conv2d(1, channels[0], kernel_size)
         self.relu1 = nn.ReLU()
         self.pool1 = nn.MaxPool2d(kernel_size=2)
-        self.conv2 = nn.Conv2d(6, 16, kernel_size=3)
+        self.conv2 = nn.Conv2d(channels[0], channels[1], kernel_size)
         self.relu2 = nn.ReLU()
         self.pool2 = nn.MaxPool2d(kernel_size=2)
 
@@ -33,13 +39,18 @@ class ConvolutionalNetwork(nn.Module):
     Takes digits `(N, 1, 28, 28)` and returns logits `(N, 10)`, one score for each digit. There is
     no softmax at the end: `torch.nn.functional.cross_entropy` takes logits and applies it itself,
     in a way that does not overflow.
+
+    Args:
+        channels: Output channels of each convolution.
+        kernel_size: Height and width of the kernels of both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: tuple[int, int] = (6, 16), kernel_size: int = 3) -> None:
         super().__init__()
-        self.features = TwoConvolutions()
+        self.features = TwoConvolutions(channels, kernel_size)
         self.flatten = nn.Flatten()
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        flat = self.features(torch.zeros(1, 1, 28, 28)).numel()  # 16 · 5 · 5 = 400
+        self.fc1 = nn.Linear(flat, 120)
         self.relu1 = nn.ReLU()
         self.fc2 = nn.Linear(120, 84)
         self.relu2 = nn.ReLU()

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 import torch
 from mnist_files import small_mnist, write_raw  # noqa: F401 (a fixture)
+from PIL import Image
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
 
 from cnn_tutorial import data
-from cnn_tutorial.data import SAMPLE, Digits, load_digits
+from cnn_tutorial.data import SAMPLE, Digits, Pictures, check_digits, check_images, load_digits
 from cnn_tutorial.download import describe_source, find_mnist
 from cnn_tutorial.sample import make_sample
 
@@ -271,3 +275,144 @@ def test_sample_needs_neither_torchvision_nor_a_network(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torchvision", None)  # An import of it is an ImportError.
     assert "sample" in load_digits(tmp_path).source
+
+
+# The same digits one by one, as torchvision hands them out
+
+
+def assert_handed_out_alike(root: Path) -> None:
+    theirs = MNIST(root, train=False, transform=ToTensor())
+    ours = Pictures(load_digits(root).test)
+    assert len(ours) == len(theirs)
+    for index in range(0, len(theirs), -(-len(theirs) // 500)):
+        image, label = ours[index]
+        expected, expected_label = theirs[index]
+        assert torch.equal(image, expected)
+        assert (image.dtype, image.shape) == (torch.float32, (1, 28, 28))
+        assert (label, type(label)) == (expected_label, int)
+
+
+def test_pictures_are_what_torchvision_hands_out(tmp_path: Path, idx: dict[str, bytes]) -> None:
+    write_raw(tmp_path, idx)
+    assert_handed_out_alike(tmp_path)
+
+
+def test_pictures_of_the_full_set_are_what_torchvision_hands_out() -> None:
+    root = find_mnist()
+    if root is None:
+        pytest.skip("needs the full MNIST")
+    assert_handed_out_alike(root)
+
+
+def test_pictures_are_the_tensors_exactly(sample: Digits) -> None:
+    loader = DataLoader(Pictures(sample.validation), batch_size=300)
+    images, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    assert torch.equal(images, sample.validation.tensors[0])
+    assert torch.equal(labels, sample.validation.tensors[1])
+
+
+def test_each_picture_is_made_when_it_is_asked_for(
+    sample: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    from_array = Image.fromarray
+
+    def counted(array: np.ndarray) -> Image.Image:
+        made.append(array.shape)
+        return from_array(array)
+
+    monkeypatch.setattr(Image, "fromarray", counted)
+    pictures = Pictures(sample.validation)
+    assert made == []
+    assert torch.equal(pictures[3][0], pictures[3][0])
+    assert made == [(28, 28)] * 2
+
+
+# What a network takes
+
+
+def good_digits() -> tuple[Tensor, Tensor]:
+    images, labels = load_digits().test.tensors
+    return images[:5].clone(), labels[:5].clone()
+
+
+def test_real_digits_are_what_the_network_takes(sample: Digits) -> None:
+    for digits in sample[:3]:
+        assert isinstance(digits, TensorDataset)
+        check_digits(*digits.tensors)
+    check_images(torch.zeros(1, 1, 28, 28))
+    check_images(torch.ones(1, 1, 28, 28))
+    check_digits(torch.ones(2, 1, 28, 28), torch.tensor([0, 9]))
+
+
+@pytest.mark.parametrize("value", [-1e-6, 1 + 1e-6, 255, torch.nan, torch.inf, -torch.inf])
+def test_single_pixel_out_of_range_is_told(value: float) -> None:
+    images, labels = good_digits()
+    images[4, 0, 27, 27] = value
+    low, high = images.aminmax()
+    for check, arguments in ((check_images, [images]), (check_digits, [images, labels])):
+        with pytest.raises(ValueError, match=r"with values from 0 to 1; these are") as caught:
+            check(*arguments)
+        assert f"torch.float32 of shape (5, 1, 28, 28) with values from {low:g} to {high:g}" in (
+            str(caught.value)
+        )
+        assert "images.float() / 255" in str(caught.value)
+
+
+@pytest.mark.parametrize("label", [-1, 10, 255])
+def test_single_label_out_of_range_is_told(label: int) -> None:
+    images, labels = good_digits()
+    labels[2] = label
+    with pytest.raises(ValueError, match=r"these are torch.int64 of shape \(5,\) from") as caught:
+        check_digits(images, labels)
+    low, high = int(labels.min()), int(labels.max())
+    assert str(caught.value).endswith(f"from {low} to {high}.")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((0, 1, 28, 28), torch.float32),
+        ((3, 28, 28), torch.float32),
+        ((28, 28), torch.float32),
+        ((), torch.float32),
+        ((3, 3, 28, 28), torch.float32),
+        ((3, 1, 28, 27), torch.float32),
+        ((3, 1, 1, 28, 28), torch.float32),
+        ((3, 1, 28, 28), torch.uint8),
+        ((3, 1, 28, 28), torch.float64),
+        ((3, 1, 28, 28), torch.bfloat16),
+        ((3, 1, 28, 28), torch.bool),
+        ((3, 1, 28, 28), torch.complex64),
+    ],
+    ids=str,
+)
+def test_other_images_are_told_by_type_and_shape(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    images = torch.zeros(shape, dtype=dtype)
+    with pytest.raises(ValueError, match=re.escape(f"these are {dtype} of shape {shape}")):
+        check_images(images)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((4,), torch.int64),
+        ((6,), torch.int64),
+        ((5, 1), torch.int64),
+        ((5, 10), torch.int64),
+        ((), torch.int64),
+        ((5,), torch.uint8),
+        ((5,), torch.int32),
+        ((5,), torch.float32),
+    ],
+    ids=str,
+)
+def test_other_labels_are_told_by_type_and_shape(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    images, _ = good_digits()
+    expected = f"must be torch.int64 of shape (5,) with values from 0 to 9; these are {dtype} of "
+    with pytest.raises(ValueError, match=re.escape(f"{expected}shape {shape}.")):
+        check_digits(images, torch.zeros(shape, dtype=dtype))

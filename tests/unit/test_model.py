@@ -71,7 +71,7 @@ def test_the_network_returns_logits_that_it_can_learn_from(digits: tuple[Tensor,
     logits = model(images)
     assert logits.min() < 0 < logits.max()  # no softmax, no ReLU at the end
     loss = F.cross_entropy(logits, labels)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
@@ -80,3 +80,49 @@ def test_the_network_returns_logits_that_it_can_learn_from(digits: tuple[Tensor,
             assert parameter.grad is not None
             parameter.sub_(0.1 * parameter.grad)
     assert F.cross_entropy(model(images), labels) < loss
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel_size"), [((6, 16), 3), ((16, 32), 5), ((1, 2), 1), ((3, 2), 7)]
+)
+def test_the_network_of_other_channels_and_kernels(
+    digits: tuple[Tensor, Tensor], channels: tuple[int, int], kernel_size: int
+) -> None:
+    model = ConvolutionalNetwork(channels, kernel_size)
+    first, second = channels
+    side = ((28 - kernel_size + 1) // 2 - kernel_size + 1) // 2
+    features = model.features(digits[0])
+    assert features.shape == (8, second, side, side)
+    assert model(digits[0]).shape == (8, 10)
+    convolutions = (kernel_size**2 + 1) * first + (kernel_size**2 * first + 1) * second
+    linear = (second * side**2 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10
+    assert sum(parameter.numel() for parameter in model.parameters()) == convolutions + linear
+    twin = nn.Sequential(
+        nn.Conv2d(1, first, kernel_size),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(first, second, kernel_size),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(second * side**2, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
+    for ours, theirs in zip(model.parameters(), twin.parameters(), strict=True):
+        theirs.data = ours.data
+    with torch.no_grad():
+        assert torch.equal(twin(digits[0]), model(digits[0]))
+
+
+def test_the_network_draws_its_weights_as_its_layers_do() -> None:
+    # Whoever builds the same layers after the same seed has the same weights.
+    torch.manual_seed(3)
+    model = ConvolutionalNetwork()
+    torch.manual_seed(3)
+    layers = nn.ModuleList([nn.Conv2d(1, 6, 3), nn.Conv2d(6, 16, 3)])
+    layers.extend([nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)])
+    for ours, theirs in zip(model.parameters(), layers.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
