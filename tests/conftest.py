@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,3 +132,42 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     build = mkdocs_build(root)
     assert build.returncode == 0, build.stdout
     return Site(root, root / "site", build.stdout)
+
+
+# What follows is for the unit tests that train. They import torch and what lies beside them, which
+# the tests of the site do without.
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Have the tests of a module computed by one thread.
+
+    So little is done in each step that several would mostly wait for each other.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The checkpoint of a training that was stopped in its second epoch."""
+    from checkpoint_files import half_trained
+
+    path = tmp_path_factory.mktemp("good") / "checkpoint.pt"
+    half_trained(path)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def end(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the training of the good checkpoint comes to."""
+    from checkpoint_files import RECIPE
+    from small_training import few, make_trainer, outcome
+
+    path = tmp_path_factory.mktemp("end") / "checkpoint.pt"
+    make_trainer(RECIPE, few(41)).fit(path)
+    return outcome(path)

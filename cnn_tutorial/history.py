@@ -1,0 +1,73 @@
+"""What a training did, epoch by epoch."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnn_tutorial.checkpoint import write_whole
+
+if TYPE_CHECKING:
+    from cnn_tutorial.plots import Figure
+
+
+class Epoch(NamedTuple):
+    """One pass through the training digits.
+
+    Attributes:
+        learning_rate: Of its last step.
+        train_loss: Mean of the loss that was minimised, label smoothing included, on the way.
+        train_accuracy: Share of the training digits that were right when they came along.
+        validation_loss: Mean cross-entropy of the validation digits at the end.
+        validation_accuracy: Share of the validation digits that are right at the end.
+        seconds: Time of training, without validation.
+        images_per_second: Training digits seen in a second.
+    """
+
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+class History(list[Epoch]):
+    """The epochs of a training, in order: print it, plot it, or save it."""
+
+    def __str__(self) -> str:
+        """Return a table."""
+        lines = [
+            "epoch  learning rate    loss  accuracy  val. loss  val. accuracy  seconds  images/s"
+        ]
+        for number, epoch in enumerate(self, 1):
+            lines.append(
+                f"{number:5}  {epoch.learning_rate:13.2e}"
+                f"  {epoch.train_loss:6.4f}  {epoch.train_accuracy:8.2%}"
+                f"  {epoch.validation_loss:9.4f}  {epoch.validation_accuracy:13.2%}"
+                f"  {epoch.seconds:7.1f}  {epoch.images_per_second:8,.0f}"
+            )
+        return "\n".join(lines)
+
+    def plot(self, what: str = "loss") -> "Figure":
+        """Draw the curves of training and validation.
+
+        Args:
+            what: `"loss"` or `"accuracy"`.
+        """
+        from cnn_tutorial import plots  # not on top: a training without figures starts faster
+
+        named = {
+            part: [getattr(epoch, f"{part}_{what}") for epoch in self]
+            for part in ("train", "validation")
+        }
+        return plots.curves(range(1, len(self) + 1), named, "epoch", what)
+
+    def save(self, path: Path | str) -> None:
+        """Save the epochs as JSON.
+
+        Raises:
+            OSError: The file cannot be written; an old one stays.
+        """
+        text = json.dumps([epoch._asdict() for epoch in self], indent=1)
+        write_whole(path, f"{text}\n".encode())
