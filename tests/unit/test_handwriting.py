@@ -1,0 +1,400 @@
+"""Image files become what MNIST made of its digits, or an error that a person can read."""
+
+import io
+import re
+import struct
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+
+from cnn_tutorial.data import Digits, check_images, load_digits
+from cnn_tutorial.evaluation import evaluate, predict
+from cnn_tutorial.handwriting import MOST_PIXELS, as_text, read_digit
+from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.trainer import Trainer
+
+BICUBIC = Image.Resampling.BICUBIC
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
+    return load_digits(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture(scope="module")
+def network(digits: Digits) -> nn.Module:
+    torch.manual_seed(0)
+    recipe = replace(RECIPES["fast"], epochs=3)
+    network = recipe.network()
+    Trainer(network, digits, recipe, device=torch.device("cpu")).fit()
+    assert evaluate(network, digits.test).accuracy > 0.97
+    return network
+
+
+@pytest.fixture(scope="module")
+def pictures(digits: Digits) -> list[Image.Image]:
+    """The test digits in mode L, light on black."""
+    pixels = (digits.test.tensors[0][:, 0] * 255).round().byte().numpy()
+    return [Image.fromarray(array) for array in pixels]
+
+
+def read(path: Path) -> Tensor:
+    image = read_digit(path)
+    assert image is not None
+    check_images(image)
+    assert image.shape == (1, 1, 28, 28)
+    return image
+
+
+def saved(picture: Image.Image, path: Path, **options: Any) -> Path:
+    picture.save(path, **options)
+    return path
+
+
+def centre_of_mass(images: Tensor) -> Tensor:
+    """Return the row and the column (2, N) of images (N, 1, 28, 28)."""
+    axis, mass = torch.arange(28.0), images.sum((1, 2, 3))
+    return torch.stack([images.sum((1, other)) @ axis / mass for other in (3, 2)])
+
+
+def drawing(picture: Image.Image) -> Image.Image:
+    """A digit dark on light, seven times as large, off the centre of a larger sheet."""
+    sheet = Image.new("L", (300, 340), 255)
+    sheet.paste(
+        picture.resize((196, 196), BICUBIC).point([255 - value for value in range(256)]), (70, 20)
+    )
+    return sheet
+
+
+# As MNIST did
+
+
+def test_digits_of_mnist_have_their_centre_of_mass_in_pixel_14(digits: Digits) -> None:
+    middle = centre_of_mass(digits.test.tensors[0])
+    assert ((middle >= 13.5) & (middle < 14.5)).all()
+    assert (middle.mean(1) - 14).abs().max() < 0.02
+
+
+def test_digits_of_mnist_stay_as_they_are(
+    tmp_path: Path, digits: Digits, network: nn.Module, pictures: list[Image.Image]
+) -> None:
+    images, labels = (tensor[:1000] for tensor in digits.test.tensors)
+    got = torch.cat([read(saved(p, tmp_path / "digit.png")) for p in pictures[:1000]])
+    # Compared with the ink of the digit; a few have a faint first or last row that is left out.
+    difference = (got - images).abs().sum((1, 2, 3)) / images.sum((1, 2, 3))
+    assert difference.median() < 0.01
+    assert difference.mean() < 0.03
+    before, after = (predict(network, x).argmax(1) for x in (images, got))
+    assert (before == after).float().mean() >= 0.99
+    accuracies = [(x == labels).float().mean() for x in (before, after)]
+    assert abs(accuracies[0] - accuracies[1]) <= 0.005
+
+
+def inverted(picture: Image.Image, path: Path) -> Path:
+    return saved(drawing(picture), path.with_suffix(".png"))
+
+
+def light_on_dark(picture: Image.Image, path: Path) -> Path:
+    sheet = drawing(picture).point([255 - value for value in range(256)])
+    return saved(sheet, path.with_suffix(".bmp"))
+
+
+def coloured(picture: Image.Image, path: Path) -> Path:
+    ink = drawing(picture).point([255 - value for value in range(256)])
+    sheet = Image.new("RGB", ink.size, (250, 220, 120))
+    sheet.paste((30, 40, 160), mask=ink)
+    return saved(sheet, path.with_suffix(".webp"), quality=80)
+
+
+def noisy(picture: Image.Image, path: Path) -> Path:
+    random = np.random.default_rng(int(np.asarray(picture, np.int64).sum()))
+    sheet = np.asarray(drawing(picture)) * 0.5 + 80
+    sheet = (sheet + random.normal(0, 10, sheet.shape)).clip(0, 255).astype(np.uint8)
+    return saved(Image.fromarray(sheet), path.with_suffix(".jpg"), quality=40)
+
+
+def uneven(picture: Image.Image, path: Path) -> Path:
+    sheet = np.asarray(drawing(picture)) / 255 * 0.6 + 0.4
+    y, x = np.mgrid[0 : 1 : sheet.shape[0] * 1j, 0 : 1 : sheet.shape[1] * 1j]
+    light = 230 * np.exp(-0.8 * x - 0.4 * y * y)  # the darkest paper is darker than light ink
+    return saved(Image.fromarray((sheet * light).astype(np.uint8)), path.with_suffix(".tif"))
+
+
+def dusty(picture: Image.Image, path: Path) -> Path:
+    sheet = drawing(picture)
+    for x, y in ((10, 12), (280, 30), (20, 320), (270, 310)):
+        ImageDraw.Draw(sheet).rectangle((x, y, x + 2, y + 2), 40)
+    return saved(sheet, path.with_suffix(".png"))
+
+
+def transparent(picture: Image.Image, path: Path, ink: int = 0) -> Path:
+    mask = drawing(picture).point([255 - value for value in range(256)])
+    sheet = Image.new("RGBA", mask.size, (ink, ink, ink, 0))
+    sheet.putalpha(mask)
+    return saved(sheet, path.with_suffix(".png"))
+
+
+def white_on_transparent(picture: Image.Image, path: Path) -> Path:
+    return transparent(picture, path, 255)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [inverted, light_on_dark, coloured, noisy, uneven, dusty, transparent, white_on_transparent],
+)
+def test_drawings_are_read_like_the_digits(
+    tmp_path: Path,
+    digits: Digits,
+    network: nn.Module,
+    pictures: list[Image.Image],
+    write: Callable[[Image.Image, Path], Path],
+) -> None:
+    count = 70
+    got = torch.cat([read(write(p, tmp_path / "digit")) for p in pictures[:count]])
+    before, after = (predict(network, x).argmax(1) for x in (digits.test.tensors[0][:count], got))
+    assert (before == after).float().mean() >= 0.97
+    middle = centre_of_mass(got)
+    assert ((middle >= 13.499) & (middle < 14.501)).all()
+    rows, columns = (got > 0).any(3).sum((1, 2)), (got > 0).any(2).sum((1, 2))
+    assert (torch.maximum(rows, columns) == 20).float().mean() > 0.95
+
+
+def test_thin_strokes_of_a_large_photo_do_not_vanish(tmp_path: Path) -> None:
+    sheet = Image.new("L", (3000, 2000), 200)
+    stroke = [(1200, 300), (1900, 300), (1500, 1500)]
+    ImageDraw.Draw(sheet).line(stroke, 120, 8)
+    image = read(saved(sheet, tmp_path / "seven.jpg"))
+    rows, columns = (image[0, 0] > 0.3).any(1), (image[0, 0] > 0.3).any(0)
+    assert rows.sum() == 20
+    assert 10 <= columns.sum() <= 13
+    assert image.max() == 1
+
+
+def test_strokes_may_touch_the_border(
+    tmp_path: Path, digits: Digits, network: nn.Module, pictures: list[Image.Image]
+) -> None:
+    # A one that fills its image is a bar with no paper around it.
+    chosen = [i for i in range(90) if digits.test.tensors[1][i] != 1]
+    got = []
+    for i in chosen:
+        tight = drawing(pictures[i])
+        box = tight.point([255 - value for value in range(256)]).getbbox()
+        got.append(read(saved(tight.crop(box), tmp_path / "tight.png")))
+    images = digits.test.tensors[0][chosen]
+    before, after = (predict(network, x).argmax(1) for x in (images, torch.cat(got)))
+    assert (before == after).float().mean() >= 0.97
+
+
+# Modes
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        *((mode, ".png") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        *((mode, ".tif") for mode in ("CMYK", "F", "I")),
+        ("CMYK", ".jpg"),
+        ("YCbCr", ".jpg"),
+    ],
+)
+def test_every_mode_gives_the_same_digit(
+    tmp_path: Path, pictures: list[Image.Image], mode: str, suffix: str
+) -> None:
+    sheet = drawing(pictures[0])
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(sheet).astype(np.uint16) * 257)
+    elif mode == "F":
+        picture = Image.fromarray(np.asarray(sheet) / np.float32(255))
+    else:
+        picture = sheet.convert(mode)
+    assert picture.mode == mode
+    expected = read(saved(sheet, tmp_path / "grey.png"))
+    image = read(saved(picture, tmp_path / f"other{suffix}"))
+    # One bit has no soft edges but scattered pixels.
+    assert (image - expected).abs().sum() < (0.25 if mode == "1" else 0.05) * expected.sum()
+
+
+def test_palette_with_transparency(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    sheet = drawing(pictures[0])
+    expected = read(saved(sheet, tmp_path / "grey.png"))
+    palette = sheet.point([0] * 128 + [1] * 128).convert("P")
+    palette.putpalette([255, 255, 255, 255, 0, 0])  # both light; the paper is transparent
+    image = read(saved(palette, tmp_path / "palette.png", transparency=1))
+    assert (image - expected).abs().sum() < 0.15 * expected.sum()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_orientation_of_a_camera_is_followed(
+    tmp_path: Path, pictures: list[Image.Image], suffix: str
+) -> None:
+    sheet = drawing(pictures[0])
+    expected = read(saved(sheet, tmp_path / "upright.png"))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be seen upright, turn it clockwise
+    turned = sheet.transpose(Image.Transpose.ROTATE_90)
+    image = read(saved(turned, tmp_path / f"turned{suffix}", exif=exif))
+    assert (image - expected).abs().sum() < 0.15 * expected.sum()
+
+
+def test_first_frame_of_an_animation(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    frames = [drawing(picture) for picture in pictures[:3]]
+    expected = read(saved(frames[0], tmp_path / "first.png"))
+    path = saved(frames[0], tmp_path / "all.gif", save_all=True, append_images=frames[1:])
+    assert (read(path) - expected).abs().sum() < 0.05 * expected.sum()
+
+
+# No ink
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+@pytest.mark.parametrize("noise", [0, 2, 10])
+def test_blank_images_hold_no_digit(tmp_path: Path, level: int, noise: int) -> None:
+    random = np.random.default_rng(level + noise)
+    for size in ((1, 1), (28, 28), (1, 50), (300, 200)):
+        sheet = (level + random.normal(0, noise, size)).clip(0, 255).astype(np.uint8)
+        for suffix, options in ((".png", {}), (".jpg", {"quality": 30})):
+            path = saved(Image.fromarray(sheet), tmp_path / f"blank{suffix}", **options)
+            assert read_digit(path) is None, (size, suffix)
+
+
+def test_blank_transparent_and_blank_uneven(tmp_path: Path) -> None:
+    assert read_digit(saved(Image.new("RGBA", (50, 60)), tmp_path / "clear.png")) is None
+    light = np.linspace(250, 100, 300).astype(np.uint8)[None].repeat(200, 0)
+    assert read_digit(saved(Image.fromarray(light), tmp_path / "slope.png")) is None
+
+
+def test_contrast_decides(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    for contrast, is_ink in ((12, False), (20, True)):
+        faint = drawing(pictures[0]).point([200 - (255 - v) * contrast // 255 for v in range(256)])
+        assert (read_digit(saved(faint, tmp_path / "faint.png")) is not None) == is_ink
+
+
+# Errors
+
+
+def error_of(path: Path) -> str:
+    with pytest.raises(ValueError, match=re.escape(str(path))) as caught:
+        read_digit(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def header(width: int, height: int) -> bytes:
+    """A PNG that claims a size, and has no pixels."""
+    size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", size), (b"IDAT", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def test_too_many_pixels(tmp_path: Path) -> None:
+    path = saved(Image.new("1", (20_000, 20_000)), tmp_path / "large.png")
+    assert path.stat().st_size < 1_000_000
+    assert error_of(path) == f"{path} has more than 50,000,000 pixels."
+    for side in (7_072, 10_000, 20_000, 2**31 - 1):  # from just over the limit
+        assert side * side > MOST_PIXELS
+        path.write_bytes(header(side, side))
+        assert "has more than 50,000,000 pixels" in error_of(path)
+
+
+def test_what_is_not_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "letter.png"
+    for content in (b"", b"Dear reader,\nthis is a letter.\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"):
+        path.write_bytes(content)
+        assert "is not an image (PNG, JPEG, " in error_of(path)
+
+
+def test_no_width(tmp_path: Path) -> None:
+    path = tmp_path / "flat.png"
+    path.write_bytes(header(0, 5))
+    error_of(path)
+    path.write_bytes(b"P5 0 5 255\n")
+    error_of(path)
+
+
+def test_truncated(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    path = saved(drawing(pictures[0]), tmp_path / "half.png")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "cannot be read as an image: " in error_of(path)
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_digit(tmp_path / "nothing.png")
+    with pytest.raises(OSError, match=re.escape(str(tmp_path))):
+        read_digit(str(tmp_path))
+
+
+def damaged(content: bytes, random: np.random.Generator) -> bytes:
+    kind, length = random.integers(4), len(content)
+    if kind == 0:
+        return content[: random.integers(length)]
+    if kind == 1:
+        return content[: random.integers(length)] + random.bytes(200)
+    changed = bytearray(content)
+    # Headers are short, so half of the damage is done to the first 64 bytes.
+    for place in random.integers(64 if kind == 2 else length, size=random.integers(1, 9)):
+        changed[place % length] ^= 1 << random.integers(8)
+    return bytes(changed)
+
+
+def test_damaged_files(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    random = np.random.default_rng(0)
+    outcomes: Counter[str] = Counter()
+    formats = [("PNG", "L"), ("PNG", "P"), ("PNG", "RGBA"), ("JPEG", "RGB"), ("GIF", "P")]
+    formats += [("BMP", "RGB"), ("TIFF", "L"), ("WEBP", "RGB"), ("PPM", "L")]
+    for name, mode in formats:
+        options: list[dict[str, Any]] = (
+            [{"compression": "tiff_deflate"}, {}] if name == "TIFF" else [{}]
+        )
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        for option in options:
+            if name in ("JPEG", "PNG", "WEBP"):
+                option = option | {"exif": exif.tobytes()}
+            buffer = io.BytesIO()
+            drawing(pictures[0]).resize((90, 102)).convert(mode).save(buffer, name, **option)
+            for _ in range(40):
+                path = tmp_path / "damaged"
+                path.write_bytes(damaged(buffer.getvalue(), random))
+                try:
+                    image = read_digit(path)
+                except ValueError as error:
+                    message = str(error)
+                    assert message.startswith(str(path))
+                    assert "\n" not in message
+                    outcomes["refused"] += 1
+                else:
+                    if image is not None:
+                        check_images(image)
+                        assert image.shape == (1, 1, 28, 28)
+                    outcomes["blank" if image is None else "read"] += 1
+    sys.stdout.write(f"{outcomes}\n")
+    assert outcomes.total() == 400
+    assert min(outcomes["refused"], outcomes["read"]) > 50
+
+
+# What the network saw
+
+
+def test_text_is_the_digit_at_two_pixels_a_character(digits: Digits) -> None:
+    image = digits.test.tensors[0][:1]
+    lines = as_text(image).split("\n")
+    assert [len(line) for line in lines] == [28] * 14
+    halves = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}
+    seen = torch.tensor([[halves[c][half] for c in line] for line in lines for half in (0, 1)])
+    assert torch.equal(seen.bool(), image[0, 0] >= 0.4)
+    assert as_text(torch.zeros(28, 28)).strip() == ""
