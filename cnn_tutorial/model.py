@@ -33,6 +33,20 @@ class TwoConvolutions(nn.Module):
         return x
 
 
+class PoolingFirst(TwoConvolutions):
+    """The same two convolutions, with max pooling before ReLU, which makes training faster.
+
+    ReLU never turns the order of two values round, so the largest of a window stays the largest,
+    and every output is the same. But there is a quarter of the values left for ReLU to work on.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the feature maps `(N, 16, 5, 5)` of digits `(N, 1, 28, 28)`."""
+        x = self.relu1(self.pool1(self.conv1(x)))  # (N, 6, 13, 13)
+        x = self.relu2(self.pool2(self.conv2(x)))  # (N, 16, 5, 5)
+        return x
+
+
 class ConvolutionalNetwork(nn.Module):
     """Two convolutions, then three fully-connected layers: a classifier of digits.
 
@@ -43,11 +57,17 @@ class ConvolutionalNetwork(nn.Module):
     Args:
         channels: Output channels of each convolution.
         kernel_size: Height and width of the kernels of both.
+        features: `TwoConvolutions`, or `PoolingFirst` for speed.
     """
 
-    def __init__(self, channels: tuple[int, int] = (6, 16), kernel_size: int = 3) -> None:
+    def __init__(
+        self,
+        channels: tuple[int, int] = (6, 16),
+        kernel_size: int = 3,
+        features: type[TwoConvolutions] = TwoConvolutions,
+    ) -> None:
         super().__init__()
-        self.features = TwoConvolutions(channels, kernel_size)
+        self.features = features(channels, kernel_size)
         self.flatten = nn.Flatten()
         flat = self.features(torch.zeros(1, 1, 28, 28)).numel()  # 16 · 5 · 5 = 400
         self.fc1 = nn.Linear(flat, 120)

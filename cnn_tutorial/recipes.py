@@ -14,6 +14,7 @@ class Recipe:
     Attributes:
         channels: Output channels of each convolution.
         kernel_size: Height and width of their kernels.
+        pooling_first: Pool before ReLU: the same values, sooner.
         epochs: How often each digit is seen.
         batch_size: Digits in each step; fewer in the last step of an epoch, if they do not divide.
         learning_rate: Of AdamW [1]: the highest, if it changes.
@@ -35,6 +36,7 @@ class Recipe:
 
     channels: tuple[int, int] = (6, 16)
     kernel_size: int = 3
+    pooling_first: bool = False
     epochs: int
     batch_size: int
     learning_rate: float
@@ -48,9 +50,11 @@ class Recipe:
 
     def network(self) -> "ConvolutionalNetwork":
         """Make the network, with random weights."""
-        from cnn_tutorial.model import ConvolutionalNetwork  # the recipes alone do without torch
+        # Not on top, since the recipes alone do without torch.
+        from cnn_tutorial.model import ConvolutionalNetwork, PoolingFirst, TwoConvolutions
 
-        return ConvolutionalNetwork(self.channels, self.kernel_size)
+        features = PoolingFirst if self.pooling_first else TwoConvolutions
+        return ConvolutionalNetwork(self.channels, self.kernel_size, features)
 
     def learning_rate_at(self, done: float) -> float:
         """Return the learning rate when this part of the training, from 0 to 1, is done."""
@@ -72,10 +76,18 @@ RECIPES = {
         one_by_one=True,
     ),
     # The notebook's own network, trained like the next.
-    "small": Recipe(epochs=3, batch_size=128, learning_rate=2e-2, warmup=0.15),
+    "small": Recipe(
+        pooling_first=True,
+        epochs=3,
+        batch_size=128,
+        learning_rate=2e-2,
+        warmup=0.15,
+        bfloat16=True,
+    ),
     "fast": Recipe(
         channels=(16, 32),
         kernel_size=5,
+        pooling_first=True,
         epochs=1,
         batch_size=96,
         learning_rate=1.4e-2,
@@ -85,6 +97,7 @@ RECIPES = {
     "accurate": Recipe(
         channels=(32, 64),
         kernel_size=5,
+        pooling_first=True,
         epochs=5,
         batch_size=128,
         learning_rate=1e-2,

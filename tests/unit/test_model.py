@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cnn_tutorial.convolution import conv2d, max_pool2d
 from cnn_tutorial.data import load_digits
-from cnn_tutorial.model import ConvolutionalNetwork, TwoConvolutions
+from cnn_tutorial.model import ConvolutionalNetwork, PoolingFirst, TwoConvolutions
 from cnn_tutorial.shapes import trace
 
 
@@ -126,3 +126,17 @@ def test_the_network_draws_its_weights_as_its_layers_do() -> None:
     layers.extend([nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)])
     for ours, theirs in zip(model.parameters(), layers.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_pooling_first_changes_neither_values_nor_gradients(digits: tuple[Tensor, Tensor]) -> None:
+    images, labels = digits
+    found = []
+    for features in TwoConvolutions, PoolingFirst:
+        torch.manual_seed(0)
+        model = ConvolutionalNetwork((16, 32), 5, features)
+        assert isinstance(model.features, features)
+        logits = model(images)
+        F.cross_entropy(logits, labels).backward()
+        found.append([logits, *(parameter.grad for parameter in model.parameters())])
+    for usual, faster in zip(*found, strict=True):
+        assert torch.equal(usual, faster)
