@@ -34,7 +34,8 @@ def processes() -> Iterator[None]:
     device = choose_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # Evaluation adds up on the CPU, wherever the training is.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield
     finally:

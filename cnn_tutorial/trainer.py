@@ -36,7 +36,8 @@ class Trainer:
     """Trains a network by a recipe.
 
     What is random in an epoch is drawn from the seed and the number of the epoch, so that a
-    training can go on from any position as if it had never stopped.
+    training can go on from any position as if it had never stopped: bit for bit on a CPU with the
+    same number of threads.
 
     Attributes:
         history: What every finished epoch did.

@@ -200,6 +200,7 @@ def test_refused_checkpoint_leaves_the_training_as_it_was(
 @pytest.mark.parametrize(
     "recipe",
     [
+        {"channels": (6000, 6000)},  # 1.3 GB
         {"channels": (10**9, 10**9)},
         {"channels": (2**31, 2**31), "kernel_size": 28},
         {"channels": (10**30, 3)},

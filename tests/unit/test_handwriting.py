@@ -88,8 +88,8 @@ def test_digits_of_mnist_have_their_centre_of_mass_in_pixel_14(digits: Digits) -
 def test_digits_of_mnist_stay_as_they_are(
     tmp_path: Path, digits: Digits, network: nn.Module, pictures: list[Image.Image]
 ) -> None:
-    images, labels = (tensor[:1000] for tensor in digits.test.tensors)
-    got = torch.cat([read(saved(p, tmp_path / "digit.png")) for p in pictures[:1000]])
+    images, labels = (tensor[:700] for tensor in digits.test.tensors)
+    got = torch.cat([read(saved(p, tmp_path / "digit.png")) for p in pictures[:700]])
     # Compared with the ink of the digit; a few have a faint first or last row that is left out.
     difference = (got - images).abs().sum((1, 2, 3)) / images.sum((1, 2, 3))
     assert difference.median() < 0.01
@@ -159,7 +159,7 @@ def test_drawings_are_read_like_the_digits(
     pictures: list[Image.Image],
     write: Callable[[Image.Image, Path], Path],
 ) -> None:
-    count = 70
+    count = 60
     got = torch.cat([read(write(p, tmp_path / "digit")) for p in pictures[:count]])
     before, after = (predict(network, x).argmax(1) for x in (digits.test.tensors[0][:count], got))
     assert (before == after).float().mean() >= 0.97
@@ -312,7 +312,9 @@ def test_too_many_pixels(tmp_path: Path) -> None:
 
 def test_what_is_not_an_image(tmp_path: Path) -> None:
     path = tmp_path / "letter.png"
-    for content in (b"", b"Dear reader,\nthis is a letter.\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"):
+    # Pillow would hand PostScript to another program, which runs it.
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n%%EndComments\nshowpage\n"
+    for content in (b"", b"Dear reader,\nthis is a letter.\n", script):
         path.write_bytes(content)
         assert "is not an image (PNG, JPEG, " in error_of(path)
 
