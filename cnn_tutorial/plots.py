@@ -276,10 +276,11 @@ def layers(named: Mapping[str, Tensor]) -> Figure:
     columns = min(len(named), 4)
     step = WIDTH / columns
     scale = 0.62 * step / max(x.shape[-1] for x in named.values())
+    scales = [max(scale, 8 / x.shape[-1]) for x in named.values()]  # sheets of 1×1 are seen too
     shifts = [min(8.0, 0.5 * step / x.shape[1]) for x in named.values()]  # from sheet to sheet
     heights = [
         2 * LINE + scale * x.shape[2] + shift * (x.shape[1] - 1) + GAP
-        for x, shift in zip(named.values(), shifts, strict=True)
+        for x, scale, shift in zip(named.values(), scales, shifts, strict=True)
     ]
     rows = [max(heights[n : n + columns]) for n in range(0, len(heights), columns)]
     alt = "; then ".join(
@@ -292,13 +293,12 @@ def layers(named: Mapping[str, Tensor]) -> Figure:
         left, top = number % columns * step, sum(rows[: number // columns]) + 2 * LINE
         drawing.write(left + step / 2, top - 1.5 * LINE, name, weight="bold")
         drawing.write(left + step / 2, top - 0.6 * LINE, str(tuple(x.shape)))
-        shift, color = shifts[number], INPUT if number == 0 else OUTPUT
+        scale, shift, color = scales[number], shifts[number], INPUT if number == 0 else OUTPUT
         width = scale * x.shape[3] + shift * (x.shape[1] - 1)
         for sheet, matrix in enumerate(x[0]):  # (H, W)
             corner = left + (step - width) / 2 + shift * sheet, top + shift * sheet
             drawing.paint(*corner, scale, matrix, float(x.min()), float(x.max()))
-            sides = scale * x.shape[3], scale * x.shape[2]
-            drawing.box(*corner, *sides, color=color, lw=shift / 8)
+            drawing.box(*corner, scale * x.shape[3], scale * x.shape[2], color=color, lw=shift / 8)
     return drawing
 
 
