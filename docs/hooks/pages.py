@@ -48,7 +48,7 @@ def on_config(config: MkDocsConfig) -> None:
         raise BuildError(str(error)) from None
     setting = [digits, f"Python {platform.python_version()}", *versions, "CPU"]
     config.extra["setting"] = ", ".join(setting)
-    package = sorted(p for p in (root / "cnn_tutorial").rglob("*") if p.suffix in {".py", ".npz"})
+    package = sorted(p for p in (root / "cnn_tutorial").rglob("*.*") if p.suffix != ".pyc")
     inputs = repr([setting, [(path.name, path.read_bytes()) for path in package]]).encode()
     digest = hashlib.sha256(inputs).hexdigest()
 

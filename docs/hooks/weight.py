@@ -9,7 +9,7 @@ from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
 # Names, punctuation, operators and spaces: most of the marked words of code, in its own colour.
-PLAIN = re.compile(r'<span class="(?:n|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>')
+PLAIN = re.compile(r'<span class="(?:bp|n|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>')
 compiled = FileSystemBytecodeCache()
 
 
@@ -30,7 +30,8 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Drop indentation and empty lines, except in code."""
+    """Drop the namespace of icons, which HTML knows, and indentation, except in code."""
+    output = output.replace(' xmlns="http://www.w3.org/2000/svg"', "")
     parts = re.split(r"(<pre.*?</pre>)", output, flags=re.DOTALL)
     parts[0::2] = [re.sub(r"\s*\n\s*", "\n", text) for text in parts[0::2]]
     return "".join(parts)
