@@ -1,25 +1,40 @@
 """The command line: what it prints, where, and its exit status."""
 
+import json
+import re
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
+from torch.utils.data import TensorDataset
 
-from cnn_tutorial import __main__
+from cnn_tutorial import __main__, benchmark, data
 from cnn_tutorial.__main__ import main
+from cnn_tutorial.checkpoint import load_network
+from cnn_tutorial.data import Digits, load_digits
+from cnn_tutorial.evaluation import evaluate, predict
+from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.trainer import Trainer
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["download", "--help"]])
-def test_help_has_examples(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 0
-    assert "cnn-tutorial download --root" in capsys.readouterr().out
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "download", "benchmark"])
+def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ["--help"], [command, "--help"]:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+        assert f"\n  cnn-tutorial {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["upload"], ["download", "--rot", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["upload"], ["download", "--rot", "x"], ["train", "--recipe", "slow"]]
+)
 def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -88,3 +103,102 @@ def test_runs_as_a_module_without_torch() -> None:
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert finished.returncode == 0
     assert finished.stdout.startswith("usage: cnn-tutorial [-h] command ...")
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Have the commands use 2,000, 100 and 100 real digits, in an empty folder."""
+    digits = load_digits()
+    train, validation, test = (
+        TensorDataset(*(tensor[:count] for tensor in part.tensors))
+        for part, count in zip(digits[:3], (2000, 100, 100), strict=True)
+    )
+    few = Digits(train, validation, test, "2,000 digits")
+    monkeypatch.setattr(data, "load_digits", lambda: few)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_train_evaluate_predict(few_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--seed", "5", "--history", "history.json"]) == 0
+    output = capsys.readouterr()
+    assert output.err == ""  # quiet where nobody watches
+    assert "Learning from 2,000 digits" in output.out
+    assert "Saved in model.pt" in output.out
+    [epoch] = json.loads((few_digits / "history.json").read_text())
+    assert f"{epoch['validation_accuracy']:.2%}" in output.out
+
+    assert main(["evaluate"]) == 0
+    found = evaluate(load_network("model.pt"), data.load_digits().test)
+    assert capsys.readouterr().out == f"Test digits of 2,000 digits: {found}\n"
+
+    images, labels = data.load_digits().test.tensors
+    digit = int((predict(load_network("model.pt"), images).argmax(1) == labels).nonzero()[0])
+    picture = (255 - 255 * images[digit, 0]).byte().numpy()  # dark on light
+    Image.fromarray(picture).resize((280, 280)).save("digit.png")
+    Image.new("L", (100, 100), 200).save("blank.png")
+    Path("text.png").write_text("seven")
+    assert main(["predict", "digit.png", "text.png", "blank.png", "no.png"]) == 1
+    output = capsys.readouterr()
+    assert output.out.startswith(f"digit.png: {labels[digit]}\n\nThe network saw:\n")
+    assert len(re.findall(r"^\d +\d+\.\d%", output.out, re.MULTILINE)) == 10
+    assert "blank.png: no answer" in output.out
+    first, second = output.err.splitlines()
+    assert "text.png" in first
+    assert "no.png" in second
+
+
+def test_train_overwrites_nothing(few_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (few_digits / "model.pt").write_text("mine")
+    for option in [], ["--resume"]:
+        assert main(["train", *option]) == 1
+        assert (few_digits / "model.pt").read_text() == "mine"
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith("cnn-tutorial: error: model.pt ")
+
+
+def test_ctrl_c_saves_and_resume_ends_alike(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--checkpoint", "whole.pt"]) == 0
+    step = Trainer.step
+
+    def step_with_ctrl_c(self: Trainer, *arguments: Any) -> None:
+        if self.position == 7:
+            signal.raise_signal(signal.SIGINT)
+        step(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "step", step_with_ctrl_c)
+    assert main(["train"]) == 130
+    assert "Stopped after step 8, saved in model.pt: --resume goes on." in capsys.readouterr().out
+    monkeypatch.setattr(Trainer, "step", step)
+    assert main(["train", "--resume"]) == 0
+    weights = (load_network(name).state_dict() for name in ("whole.pt", "model.pt"))
+    whole, resumed = weights
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_diverged(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(RECIPES, "fast", replace(RECIPES["fast"], learning_rate=1e30))
+    assert main(["train"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "learning rate" in line
+    assert load_network("model.pt")  # from before the first step
+
+
+def test_benchmark_prints_a_table_and_saves_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def published_again(seeds: int) -> dict[str, Any]:
+        asked.append(seeds)
+        return benchmark.published()
+
+    monkeypatch.setattr(benchmark, "benchmark", published_again)
+    assert main(["benchmark", "--seeds", "7", "--json", str(tmp_path / "figures.json")]) == 0
+    assert asked == [7]
+    assert benchmark.table(benchmark.published()) in capsys.readouterr().out
+    assert json.loads((tmp_path / "figures.json").read_text()) == benchmark.published()
