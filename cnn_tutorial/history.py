@@ -37,12 +37,10 @@ class History(list[Epoch]):
 
     def __str__(self) -> str:
         """Return a table."""
-        lines = [
-            "epoch  learning rate    loss  accuracy  val. loss  val. accuracy  seconds  images/s"
-        ]
+        lines = ["epoch      rate    loss  accuracy  val. loss  val. accuracy  seconds  images/s"]
         for number, epoch in enumerate(self, 1):
             lines.append(
-                f"{number:5}  {epoch.learning_rate:13.2e}"
+                f"{number:5}  {epoch.learning_rate:8.2e}"
                 f"  {epoch.train_loss:6.4f}  {epoch.train_accuracy:8.2%}"
                 f"  {epoch.validation_loss:9.4f}  {epoch.validation_accuracy:13.2%}"
                 f"  {epoch.seconds:7.1f}  {epoch.images_per_second:8,.0f}"

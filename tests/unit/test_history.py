@@ -19,9 +19,9 @@ EPOCHS = [
 
 def test_table() -> None:
     assert str(History(EPOCHS)) == (
-        "epoch  learning rate    loss  accuracy  val. loss  val. accuracy  seconds  images/s\n"
-        "    1       1.23e-02  0.5000    84.75%     0.1250         96.11%     12.3     4,376\n"
-        "    2       1.00e-05  0.0625    99.01%     0.0312        100.00%    123.0    54,321"
+        "epoch      rate    loss  accuracy  val. loss  val. accuracy  seconds  images/s\n"
+        "    1  1.23e-02  0.5000    84.75%     0.1250         96.11%     12.3     4,376\n"
+        "    2  1.00e-05  0.0625    99.01%     0.0312        100.00%    123.0    54,321"
     )
 
 
