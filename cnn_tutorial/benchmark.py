@@ -57,9 +57,7 @@ def benchmark(seeds: int, say: Callable[[str], object] = print) -> dict[str, Any
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in ("classic", *MEASURED)}
     turns = {name: range(seeds) for name in MEASURED} | {
         "classic": {0, seeds // 2, seeds - 1},
-        "accurate": range(
-            min(seeds, max(5, seeds // 4))
-        ),  # each takes as long as ten of the others
+        "accurate": range(min(seeds, max(5, seeds // 4))),  # the slowest by far
     }
     for number in range(seeds):
         for name in (name for name in runs if number in turns[name]):
