@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnn_tutorial.checkpoint import write_whole
 
 if TYPE_CHECKING:
-    from cnn_tutorial.plots import Figure
+    from cnn_tutorial.figures import Figure
 
 
 class Epoch(NamedTuple):

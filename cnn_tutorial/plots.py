@@ -1,39 +1,26 @@
-"""The figures of the pages: each a drawing with its alt text, both made from the tensors shown.
+"""The figures of the pages: each a drawing with its alt text, both made from the tensors shown."""
 
-One colour means one thing in all of them: `INPUT`, `KERNEL` and `OUTPUT`. Values are grey from
-black (lowest) to white (highest); where some are negative, blue is below zero and red above it.
-"""
-
-import io
-import re
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib import figure
-from matplotlib.patches import Rectangle
+from matplotlib import style
 from torch import Tensor
 
-INPUT = "#3b8bd4"
-KERNEL = "#e07b00"
-OUTPUT = "#159a72"
-LINES = ("#8a6fd8", "#c8558f", "#8c8a1c", "#808792")  # of plots, where no line is one of the three
-INK = "#123456"  # stands for the colour of the text around the figure: currentColor in the SVG
-STYLE: dict[Any, Any] = {
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 13,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "cnn_tutorial",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-WIDTH = 560  # on a phone, the text of a wider figure would be too small to read
+from cnn_tutorial.figures import (
+    FINE,
+    INK,
+    INPUT,
+    KERNEL,
+    OUTPUT,
+    RIGHT,
+    STYLE,
+    WRONG,
+    Figure,
+    measure,
+)
+
+WIDTH = 412  # at most: on a phone, the text of a wider figure would be too small to read
 LINE = 22  # height of a line of text
 GAP = 10  # between neighbours
 
@@ -41,107 +28,68 @@ Box = tuple[int, int, int, int]
 """Row, column, height and width of a region of a matrix."""
 
 
-class Figure(figure.Figure):
-    """A figure that notebooks show as SVG. Lengths are CSS pixels, the origin is at the top left.
-
-    Attributes:
-        alt: What is seen, in words.
-    """
-
-    def __init__(self, width: float, height: float, alt: str) -> None:
-        """Make an empty figure."""
-        super().__init__(figsize=(width / 72, height / 72), dpi=72)
-        self.alt = alt
-        self.page = self.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
-        self.page.set_axis_off()
-
-    def write(self, x: float, y: float, text: str, **style: Any) -> None:
-        """Write text, centred at a point unless the style says otherwise."""
-        self.page.text(x, y, text, **({"ha": "center", "va": "center", "color": INK} | style))
-
-    def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:
-        """Draw a rectangle, without filling unless the style says otherwise."""
-        self.page.add_patch(Rectangle((x, y), width, height, **({"fill": False, "lw": 2} | style)))
-
-    def paint(
-        self, x: float, y: float, size: float, matrix: Tensor, low: float, high: float
-    ) -> None:
-        """Paint the values of a matrix (H, W), `size` pixels each, between two limits."""
-        height, width = (size * n for n in matrix.shape)
-        if low < 0:
-            low, high, colours = -max(-low, high), max(-low, high), "RdBu_r"
-        else:
-            colours = "gray"
-        self.page.imshow(
-            matrix.detach().cpu().numpy(),
-            cmap=colours,
-            vmin=low,
-            vmax=high,
-            extent=(x, x + width, y + height, y),
-            interpolation="none",
-            aspect="auto",
-        )
-        self.page.set(xlim=(0, self.bbox.width), ylim=(self.bbox.height, 0))
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
-        """Return the SVG and, as its metadata, the alt text and the size."""
-        file = io.StringIO()
-        with mpl.rc_context(STYLE):
-            self.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-        svg = file.getvalue().replace(INK, "currentColor").replace("'DejaVu Sans'", "system-ui")
-        svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
-        width, height = round(self.bbox.width), round(self.bbox.height)
-        about = {"alt": self.alt, "width": width, "height": height}
-        return {"image/svg+xml": svg[svg.index("<svg") :]}, {"image/svg+xml": about}
-
-
-@mpl.rc_context(STYLE)
+@style.context(STYLE)
 def images(
     x: Tensor,
     titles: Sequence[object] = (),
     *,
     columns: int = 5,
     boxes: Sequence[Box] = (),
-    color: str = KERNEL,
+    right: Sequence[bool] = (),
 ) -> Figure:
     """Show images or feature maps beside each other, all on the same scale.
 
     Args:
         x: One matrix each, (N, H, W) or (N, 1, H, W).
-        titles: What stands above each, from the first on.
-        columns: How many stand in a row.
+        titles: What stands above each, from the first on, in one line or several.
+        columns: How many stand in a row, if the titles leave the room.
         boxes: Regions to frame, the same in each.
-        color: Colour of the frames.
+        right: Whether each title is right, for a frame and a mark that say so.
     """
     maps = x.detach().flatten(0, -3)  # (N, H, W)
     height, width = maps.shape[-2:]
-    columns = min(columns, len(maps))
-    scale = min((WIDTH - GAP * (columns - 1)) / columns, 180) / width
-    step_x, step_y = scale * width + GAP, scale * height + GAP + (LINE if titles else 0)
     low, high = float(maps.min()), float(maps.max())
     texts = [str(title) for title in titles]
+    said = [text.replace("\n", " ") for text in texts]
+    for number, is_right in enumerate(right):
+        said[number] += ", right" if is_right else ", wrong"
+        texts[number] = ("✓ " if is_right else "✗ ") + texts[number]
     alt = f"{len(maps)} {'images' if len(maps) > 1 else 'image'} of {height} by {width} values "
-    alt += f"from {low:.2f} to {high:.2f}" + (f": {', '.join(texts)}" if texts else "")
+    alt += f"from {low:.2f} to {high:.2f}"
+    if said:
+        alt += ": " + ("; " if right else ", ").join(said)
     for top, left, rows, cols in boxes:
         alt += f"; a frame around {rows} by {cols} values from row {top}, column {left}"
-    rows = -(-len(maps) // columns)
-    drawing = Figure(columns * step_x - GAP, rows * step_y - GAP, alt)
+    lines = [text.split("\n") for text in texts]
+    longest = max((measure(line) for text in lines for line in text), default=0)
+    columns = min(columns, len(maps), int((WIDTH + GAP) / (longest + GAP)) or 1)
+    scale = min((WIDTH - GAP * (columns - 1)) / columns, 180) / width
+    above = LINE * max(map(len, lines), default=0)
+    size_x, size_y = scale * width, scale * height
+    drawing = Figure(alt)
     for number, matrix in enumerate(maps):
-        x0, y0 = number % columns * step_x, number // columns * step_y + (LINE if titles else 0)
-        if number < len(texts):
-            drawing.write(x0 + scale * width / 2, y0 - LINE / 2, texts[number])
-        drawing.paint(x0, y0, scale, matrix, low, high)
+        row, column = divmod(number, columns)
+        x0, y0 = column * (size_x + GAP), above + row * (above + size_y + GAP)
+        drawing.fit(columns * (size_x + GAP) - GAP, y0 + size_y)
+        for line, text in enumerate(lines[number] if number < len(lines) else []):
+            drawing.write(x0 + size_x / 2, y0 - above + LINE * (line + 0.5), text)
+        drawing.paint((x0, y0, size_x, size_y), matrix, low, high)
         for box in boxes:
-            row, column, box_height, box_width = (scale * n for n in box)
-            drawing.box(x0 + column, y0 + row, box_width, box_height, color=color)
+            box_y, box_x, box_height, box_width = (scale * n for n in box)
+            drawing.box(x0 + box_x, y0 + box_y, box_width, box_height, color=KERNEL)
+        if right:
+            color = RIGHT if right[number] else WRONG
+            drawing.box(x0 + 1, y0 + 1, size_x - 2, size_y - 2, color=color, lw=4)
     return drawing
 
 
-@mpl.rc_context(STYLE)
+@style.context(STYLE)
 def matrices(
     named: Mapping[str, Tensor], signs: str = "", *, colors: Sequence[str] = (), digits: int = 2
 ) -> Figure:
-    """Write out small matrices beside each other, such as a window, a kernel and their products.
+    """Write out small matrices, such as a window, a kernel and their products.
+
+    They stand beside each other, and below where the room ends.
 
     Args:
         named: Matrices (H, W) by what stands above them.
@@ -149,39 +97,44 @@ def matrices(
         colors: Colour of the frame of each; without it, the first is an input, the last an output
             and those between are kernels.
         digits: Decimals.
+
+    Raises:
+        ValueError: A matrix is too wide for its numbers to be read.
     """
     colors = colors or [INPUT, *[KERNEL] * (len(named) - 2), OUTPUT]
     texts = {name: [[f"{v:z.{digits}f}" for v in row] for row in m] for name, m in named.items()}
-    longest = max(len(text) for rows in texts.values() for row in rows for text in row)
-    columns = sum(matrix.shape[1] for matrix in named.values())
-    gap = 30
-    cell = min(longest * 8 + 12, (WIDTH - gap * (len(named) - 1)) / columns)
-    height = cell * max(len(matrix) for matrix in named.values())
-    alt = "; ".join(
-        f"{name}, {len(rows)} by {len(rows[0])}: " + " / ".join(" ".join(row) for row in rows)
-        for name, rows in texts.items()
+    longest = max(measure(text) for rows in texts.values() for row in rows for text in row)
+    cell, gap = max(22, longest + 8), 28
+    drawing = Figure(
+        "; ".join(
+            f"{name}, {len(rows)} by {len(rows[0])}: " + " / ".join(" ".join(row) for row in rows)
+            for name, rows in texts.items()
+        )
     )
-    drawing = Figure(cell * columns + gap * (len(named) - 1), height + LINE + 4, alt)
-    left = 0.0
-    for number, (name, matrix) in enumerate(named.items()):
-        rows, cols = matrix.shape
-        top = LINE + (height - cell * rows) / 2
-        drawing.write(left + cell * cols / 2, top - LINE / 2 - 1, name)
-        for i in range(rows):
-            for j in range(cols):
-                x, y = left + cell * j, top + cell * i
-                drawing.box(x, y, cell, cell, color=INK, lw=0.5, alpha=0.5)
-                size = min(13, cell / longest * 1.5)
-                drawing.write(x + cell / 2, y + cell / 2, texts[name][i][j], size=size)
-        drawing.box(left + 1, top + 1, cell * cols - 2, cell * rows - 2, color=colors[number])
-        left += cell * cols
-        if number < len(signs):
-            drawing.write(left + gap / 2, LINE + height / 2, signs[number], size=20)
-        left += gap
+    left, top, right, bottom = 0.0, 0.0, 0.0, 0.0
+    for number, (name, rows) in enumerate(texts.items()):
+        width, height = cell * len(rows[0]), cell * len(rows)
+        room = max(width, measure(name))
+        if left + room > WIDTH and number:
+            left, top = gap if signs else 0, bottom + GAP
+        if left + room > WIDTH:
+            raise ValueError(f"{name} with {len(rows[0])} columns is too wide to be read")
+        drawing.write(left + room / 2, top + LINE / 2, name)
+        if 0 < number <= len(signs):
+            drawing.write(left - gap / 2, top + LINE + height / 2, signs[number - 1], size=20)
+        right, bottom = max(right, left + room), max(bottom, top + LINE + height)
+        start, left = left + (room - width) / 2, left + room + gap
+        for i, row in enumerate(rows):
+            for j, text in enumerate(row):
+                x, y = start + cell * j, top + LINE + cell * i
+                drawing.box(x, y, cell, cell, ec=FINE, lw=1)
+                drawing.write(x + cell / 2, y + cell / 2, text)
+        drawing.box(start + 1, top + LINE + 1, width - 2, height - 2, color=colors[number])
+    drawing.fit(right, bottom)
     return drawing
 
 
-@mpl.rc_context(STYLE)
+@style.context(STYLE)
 def slide(
     x: Tensor, feature_map: Tensor, row: int, column: int, *, kernel_size: int, stride: int = 1
 ) -> Figure:
@@ -196,35 +149,35 @@ def slide(
         stride: Pixels from one window to the next.
     """
     x, feature_map = x.detach(), feature_map.detach()
-    scale = (WIDTH - 40) / (x.shape[1] + feature_map.shape[1])
+    scale = (WIDTH - 32) / (x.shape[1] + feature_map.shape[1])
     top, left = row * stride, column * stride
     value = float(feature_map[row, column])
-    alt = (
+    drawing = Figure(
         f"Input of {x.shape[0]} by {x.shape[1]} with a frame around the {kernel_size} by "
         f"{kernel_size} window at row {top}, column {left}; an arrow to row {row}, column {column} "
         f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is {value:.2f}"
     )
-    drawing = Figure(WIDTH, LINE + scale * max(len(x), len(feature_map)) + 2, alt)
-    right = scale * x.shape[1] + 40
-    sides = ("input", 0, x, INPUT), ("output", right, feature_map, OUTPUT)
-    for name, start, matrix, color in sides:
-        size = "×".join(map(str, matrix.shape))
-        middle = start + scale * matrix.shape[1] / 2
-        drawing.paint(start, LINE, scale, matrix, float(matrix.min()), float(matrix.max()))
-        drawing.write(middle, LINE / 2, f"{name} {size}", color=color, size=16)
+    head = LINE + 8
+    drawing.fit(WIDTH, head + scale * max(len(x), len(feature_map)))
+    right = scale * x.shape[1] + 32
+    for name, start, m, color in ("input", 0, x, INPUT), ("output", right, feature_map, OUTPUT):
+        width, height = scale * m.shape[1], scale * len(m)
+        drawing.write(start + width / 2, LINE / 2, f"{name} {len(m)}×{m.shape[1]}")
+        drawing.box(start, LINE + 2, width, 0, color=color, lw=3)
+        drawing.paint((start, head, width, height), m, float(m.min()), float(m.max()))
     window = scale * kernel_size
-    drawing.box(scale * left, LINE + scale * top, window, window, color=KERNEL)
-    drawing.box(right + scale * column, LINE + scale * row, scale, scale, color=OUTPUT)
+    drawing.box(scale * left, head + scale * top, window, window, color=KERNEL)
+    drawing.box(right + scale * column, head + scale * row, scale, scale, color=OUTPUT)
     drawing.page.annotate(
         "",
-        (right + scale * column, LINE + scale * (row + 0.5)),
-        (scale * left + window, LINE + scale * top + window / 2),
+        (right + scale * column, head + scale * (row + 0.5)),
+        (scale * left + window, head + scale * top + window / 2),
         arrowprops={"arrowstyle": "->", "color": KERNEL, "lw": 1.5},
     )
     return drawing
 
 
-@mpl.rc_context(STYLE)
+@style.context(STYLE)
 def windows(
     size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> Figure:
@@ -239,70 +192,112 @@ def windows(
     """
     span = dilation * (kernel_size - 1) + 1
     starts = range(0, size + 2 * padding - span + 1, stride)
-    cell = min(36, (WIDTH - 2) / (size + 2 * padding))
+    cell = min(36, WIDTH / (size + 2 * padding))
     unread = size + padding - (starts[-1] + span)
-    alt = (
+    drawing = Figure(
         f"A row of {size} pixels"
         + (f" with {padding} of padding on each side" if padding else "")
         + f"; below it {len(starts)} windows of {kernel_size} weights that span {span} pixels, "
         f"each starting {stride} after the one before"
         + (f"; no window reads the last {unread}" if unread > 0 else "")
     )
-    drawing = Figure(cell * (size + 2 * padding) + 2, (len(starts) + 1) * (cell * 0.6 + 6) + 8, alt)
     height = cell * 0.6
+    drawing.fit(cell * (size + 2 * padding), (len(starts) + 1) * (height + 6) - 6)
     for pixel in range(size + 2 * padding):
         inside = padding <= pixel < padding + size
-        style: dict[str, Any] = {"fill": True, "fc": INPUT} if inside else {"ls": ":"}
-        drawing.box(1 + pixel * cell, 1, cell, height, ec=INK, lw=1, **style)
+        look: dict[str, Any] = {"fill": True, "fc": INPUT} if inside else {"ls": ":"}
+        drawing.box(pixel * cell, 0, cell, height, ec=INK, lw=1, **look)
     for number, start in enumerate(starts, 1):
-        top = 6 + number * (height + 6)
-        drawing.box(1 + start * cell, top + height / 2, span * cell, 0, ec=KERNEL, lw=1)
+        top = number * (height + 6)
+        drawing.box(start * cell, top + height / 2, span * cell, 0, ec=KERNEL, lw=1)
         for weight in range(kernel_size):
-            x = 1 + (start + weight * dilation) * cell
-            drawing.box(x + 2, top, cell - 4, height, fill=True, fc=KERNEL, lw=0)
+            x = (start + weight * dilation) * cell
+            drawing.box(x + 1, top, cell - 2, height, fill=True, fc=KERNEL, lw=0)
     return drawing
 
 
-@mpl.rc_context(STYLE)
+@style.context(STYLE)
 def layers(named: Mapping[str, Tensor]) -> Figure:
-    """Show what goes through a model as stacks of sheets, one sheet a channel.
+    """Show what goes through a model: stacks of sheets, one sheet a channel, and rows of values.
 
-    Each stack has a scale of values of its own.
+    Each has a scale of values of its own. Up to ten values, such as scores, are bars, with their
+    classes below, the one of the highest in bold.
 
     Args:
-        named: Feature maps (1, C, H, W) of one image, by the name of the layer that made them.
+        named: Feature maps (1, C, H, W) or vectors (1, F) of one image, by the name of the layer
+            that made them.
     """
     named = {name: x.detach() for name, x in named.items()}
-    columns = min(len(named), 4)
-    step = WIDTH / columns
-    scale = 0.62 * step / max(x.shape[-1] for x in named.values())
-    scales = [max(scale, 8 / x.shape[-1]) for x in named.values()]  # sheets of 1×1 are seen too
-    shifts = [min(8.0, 0.5 * step / x.shape[1]) for x in named.values()]  # from sheet to sheet
-    heights = [
-        2 * LINE + scale * x.shape[2] + shift * (x.shape[1] - 1) + GAP
-        for x, scale, shift in zip(named.values(), scales, shifts, strict=True)
-    ]
-    rows = [max(heights[n : n + columns]) for n in range(0, len(heights), columns)]
-    alt = "; then ".join(
-        f"{name}: {x.shape[1]} {'sheets' if x.shape[1] > 1 else 'sheet'} of "
-        f"{x.shape[2]} by {x.shape[3]}, values from {x.min():.2f} to {x.max():.2f}"
-        for name, x in named.items()
-    )
-    drawing = Figure(WIDTH, sum(rows), alt)
-    for number, (name, x) in enumerate(named.items()):
-        left, top = number % columns * step, sum(rows[: number // columns]) + 2 * LINE
-        drawing.write(left + step / 2, top - 1.5 * LINE, name, weight="bold")
-        drawing.write(left + step / 2, top - 0.6 * LINE, str(tuple(x.shape)))
-        scale, shift, color = scales[number], shifts[number], INPUT if number == 0 else OUTPUT
-        width = scale * x.shape[3] + shift * (x.shape[1] - 1)
-        for sheet, matrix in enumerate(x[0]):  # (H, W)
-            corner = left + (step - width) / 2 + shift * sheet, top + shift * sheet
-            drawing.paint(*corner, scale, matrix, float(x.min()), float(x.max()))
-            drawing.box(*corner, scale * x.shape[3], scale * x.shape[2], color=color, lw=shift / 8)
+    stacks = [x for x in named.values() if x.ndim == 4]
+    columns = math.ceil(len(stacks) / max(1, math.ceil(len(stacks) / 3)))  # for even rows
+    scale = 86 / max((x.shape[3] for x in stacks), default=1)
+    cell = min(16, WIDTH / max((x.shape[1] for x in named.values() if x.ndim == 2), default=1))
+    rows: list[list[str]] = []
+    for name, x in named.items():
+        if x.ndim == 4 and rows and len(rows[-1]) < columns and named[rows[-1][0]].ndim == 4:
+            rows[-1].append(name)
+        else:
+            rows.append([name])
+    drawing, bottom = Figure(), -2.0 * GAP
+    alts: list[str] = []
+    for row in rows:
+        top = bottom + 2 * GAP
+        for number, name in enumerate(row):
+            x, color = named[name], OUTPUT if alts else INPUT
+            middle = WIDTH * (0.5 + (number - (len(row) - 1) / 2) / 3)
+            drawing.write(middle, top + LINE * 0.5, name, weight="bold")
+            drawing.write(middle, top + LINE * 1.4, str(tuple(x.shape)))
+            start = top + LINE * 2.2
+            if x.ndim == 4:
+                height, said = _sheets(drawing, middle, start, x[0], scale, color)
+            elif x.shape[1] > 10:
+                low, high, width, height = float(x.min()), float(x.max()), cell * x.shape[1], 16.0
+                drawing.paint((middle - width / 2, start, width, height), x, low, high, color)
+                said = f"a row of {x.shape[1]} values from {low:.2f} to {high:.2f}"
+            else:
+                height, said = _bars(drawing, middle, start, x[0].tolist(), color)
+            alts.append(f"{name}: {said}")
+            bottom = max(bottom, start + height)
+    drawing.fit(WIDTH, bottom)
+    drawing.alt = "; then ".join(alts)
     return drawing
 
 
-@mpl.rc_context(STYLE)
+def _sheets(
+    drawing: Figure, middle: float, top: float, x: Tensor, scale: float, color: str
+) -> tuple[float, str]:
+    """Draw a stack; return its height, and what is seen."""
+    (count, rows, cols), low, high = x.shape, float(x.min()), float(x.max())
+    shift = min(6, 90 / count, scale * rows / 4)
+    width, height, depth = scale * cols, scale * rows, shift * (count - 1)
+    covered = math.ceil(shift / scale)  # from this row and column on, by the next sheet
+    for number, sheet in enumerate(x.clone()):  # (H, W)
+        if number < count - 1:
+            sheet[covered:, covered:] = low  # nothing to store where nothing is seen
+        left = middle - (width + depth) / 2 + shift * number
+        drawing.paint((left, top + shift * number, width, height), sheet, low, high, color)
+    sheets = "sheets" if count > 1 else "sheet"
+    said = f"{count} {sheets} of {rows} by {cols}, values from {low:.2f} to {high:.2f}"
+    return height + depth, said
+
+
+def _bars(
+    drawing: Figure, middle: float, top: float, values: list[float], color: str
+) -> tuple[float, str]:
+    """Draw a bar for each class; return their height, and what is seen."""
+    low, high, left = min(0, *values), max(0, *values), middle - 14 * len(values)
+    unit = 60 / (high - low or 1)
+    for number, value in enumerate(values):
+        bar = left + 28 * number + 3, top + unit * (high - max(value, 0)), 22, unit * abs(value)
+        drawing.box(*bar, fill=True, fc=color, lw=0)
+        weight = "bold" if value == max(values) else "normal"
+        drawing.write(bar[0] + 11, top + 60 + LINE / 2, str(number), weight=weight)
+    drawing.box(left, top + unit * high, 28 * len(values), 0, ec=FINE, lw=1)
+    bars = ", ".join(f"{number}: {value:z.2f}" for number, value in enumerate(values))
+    return 60 + LINE, f"a bar for each of {len(values)} classes, {bars}"
+
+
+@style.context(STYLE)
 def curves(
     x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
 ) -> Figure:
@@ -314,17 +309,24 @@ def curves(
         xlabel: What `x` is, with its unit.
         ylabel: What the values are, with their unit.
     """
-    alt = f"{ylabel} over {xlabel}. " + "; ".join(
-        f"{name}: from {values[0]:.3g} at {x[0]:g} to {values[-1]:.3g} at {x[-1]:g}, "
-        f"lowest {min(values):.3g}, highest {max(values):.3g}"
-        for name, values in named.items()
+    drawing = Figure(
+        f"{ylabel} over {xlabel}. "
+        + "; ".join(
+            f"{name}: from {values[0]:.3g} at {x[0]:g} to {values[-1]:.3g} at {x[-1]:g}, "
+            f"lowest {min(values):.3g}, highest {max(values):.3g}"
+            for name, values in named.items()
+        )
     )
-    drawing = Figure(440, 280, alt)  # narrow, for phones to shrink its text little
-    axes = drawing.add_axes((0.16, 0.17, 0.8, 0.73), xlabel=xlabel, ylabel=ylabel)
-    for number, (name, values) in enumerate(named.items()):
-        axes.plot(x, values, color=LINES[number % 4], lw=2, label=name)
+    columns = int(WIDTH / (45 + max(map(measure, named)))) or 1
+    above = 8 + LINE * math.ceil(len(named) / columns) * (len(named) > 1)  # the legend
+    height = above + 260
+    drawing.fit(WIDTH, height)
+    place = (0.17, 52 / height, 0.8, 208 / height)
+    axes = drawing.add_axes(place, xlabel=xlabel, ylabel=ylabel)
+    for name, values in named.items():
+        axes.plot(x, values, label=name)
     if len(named) > 1:
-        axes.legend(loc=(0, 1), ncols=4, columnspacing=1, handlelength=1)
+        drawing.legend(loc="upper left", ncols=columns, borderaxespad=0)
     if len(x) < 10:
         axes.set_xticks(x)
     return drawing

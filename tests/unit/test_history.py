@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnn_tutorial.figures import Figure
 from cnn_tutorial.history import Epoch, History
-from cnn_tutorial.plots import Figure
 
 EPOCHS = [
     Epoch(0.0123, 0.5, 0.8475, 0.125, 0.9611, 12.34, 4376.1),

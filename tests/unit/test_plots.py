@@ -1,22 +1,30 @@
 """Figures of the pages: what they show and say is in the tensors, and they follow the theme."""
 
 import base64
+import gzip
 import io
 import re
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from matplotlib import style
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from PIL import Image
 from torch import Tensor
 
-from cnn_tutorial import plots
+from cnn_tutorial import figures, plots
 from cnn_tutorial.data import load_digits
-from cnn_tutorial.plots import Figure
+from cnn_tutorial.figures import Figure
 from cnn_tutorial.shapes import conv_output_size
 
 SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
@@ -32,6 +40,19 @@ def convolve(digits: Tensor) -> Tensor:
     return F.conv2d(digits[:1], SOBEL[None, None])[0, 0]  # (26, 26)
 
 
+def way(digits: Tensor) -> dict[str, Tensor]:
+    """What six layers make of the first digit."""
+    generator = torch.Generator().manual_seed(0)
+    maps = F.conv2d(digits[:1], torch.randn(6, 1, 3, 3, generator=generator))
+    pooled = F.max_pool2d(maps.relu(), 2)
+    deep = F.conv2d(pooled, torch.randn(16, 6, 3, 3, generator=generator))
+    last = F.max_pool2d(deep.relu(), 2)
+    flat = last.flatten(1)
+    scores = flat @ torch.randn(400, 10, generator=generator)
+    named = {"digit": digits[:1], "conv1": maps, "pool1": pooled, "conv2": deep, "pool2": last}
+    return named | {"flatten": flat, "scores": scores, "answer": scores.softmax(1)}
+
+
 FIGURES: dict[str, Callable[[Tensor], Figure]] = {
     "images": lambda x: plots.images(x, list(range(10)), boxes=[(8, 9, 3, 3)]),
     "image": lambda x: plots.images(x[0]),
@@ -39,11 +60,20 @@ FIGURES: dict[str, Callable[[Tensor], Figure]] = {
     "matrices": lambda x: plots.matrices(
         {"window": x[0, 0, 8:11, 8:11], "kernel": SOBEL, "sum": torch.ones(1, 1)}, "×="
     ),
-    "wide matrix": lambda x: plots.matrices({"digit": x[0, 0, :3]}),
+    "right and wrong": lambda x: plots.images(x, ["9: 9\n100%"] * 10, right=[True, False] * 5),
+    "long titles": lambda x: plots.images(x[:5], ["horizontal edges"] * 5),
+    "many matrices": lambda x: plots.matrices(
+        {"window": x[0, 0, 8:11, 8:11], "kernel": -SOBEL, "products": SOBEL}, "×="
+    ),
+    "no signs": lambda x: plots.matrices({"digit": x[0, 0, :4, :8], "a long name": SOBEL[:1, :1]}),
     "slide": lambda x: plots.slide(x[0, 0], convolve(x), 8, 9, kernel_size=3),
     "windows": lambda x: plots.windows(28, 5, 2, 1, 2),
     "layers": lambda x: plots.layers(
         {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
+    ),
+    "whole way": lambda x: plots.layers(way(x)),
+    "long legend": lambda x: plots.curves(
+        [1, 2], {"one and two": [3, 1], "three and four": [0, 1], "five": [0, 2]}, "step", "loss"
     ),
     "curves": lambda x: plots.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
 }
@@ -56,14 +86,131 @@ def svg_of(figure: Figure) -> str:
 def pixels_of(figure: Figure) -> list[np.ndarray]:
     """Decode the pictures in a drawing, each (H, W, 4) from 0 to 1."""
     pictures = re.findall(r"data:image/png;base64,([^\"]+)", svg_of(figure))
-    return [imread(io.BytesIO(base64.b64decode(picture))) for picture in pictures]
+    files = [io.BytesIO(base64.b64decode(picture)) for picture in pictures]
+    return [np.asarray(Image.open(file).convert("RGBA")) / 255 for file in files]
+
+
+def numbers_of(text: str) -> list[float]:
+    """Parse the numbers in a text."""
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text)]
+
+
+def texts_of(figure: Figure) -> list[Text]:
+    """Draw a figure; return the texts that are seen, which then know where they stand."""
+    seen = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
+    figure.savefig(io.BytesIO())
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return [text for text in texts if text.get_visible() and text.get_text() in seen]
+
+
+# Relative luminance and contrast of WCAG 2.2; simulations of Machado, Oliveira and Fernandes 2009
+# at severity 1, in linear RGB; Oklab of Ottosson 2020.
+SIGHTS = {
+    "normal": np.eye(3),
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+CONES = [
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+]
+OKLAB = [
+    [0.2104542553, 0.7936177850, -0.0040720468],
+    [1.9779984951, -2.4285922050, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.8086757660],
+]
+GROUNDS = "#ffffff", "#1e2129"
+MEANINGS = [figures.INPUT, figures.KERNEL, figures.OUTPUT, figures.RIGHT, figures.WRONG]
+SIGNS = [figures.BELOW, figures.ABOVE]
+with style.context(figures.STYLE):
+    LINES = [entry["color"] for entry in plt.rcParams["axes.prop_cycle"]]
+
+
+def linear(color: str) -> np.ndarray:
+    value = np.array(to_rgb(color))
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    weights = [0.2126, 0.7152, 0.0722]
+    dark, light = sorted((linear(one) @ weights, linear(other) @ weights))
+    return float((light + 0.05) / (dark + 0.05))
+
+
+def distance(one: str, other: str, sight: str) -> float:
+    seen = [np.clip(SIGHTS[sight] @ linear(color), 0, 1) for color in (one, other)]
+    first, second = (np.array(OKLAB) @ np.cbrt(np.array(CONES) @ color) for color in seen)
+    return float(np.linalg.norm(first - second))
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_colours_are_seen_on_light_and_on_dark_pages(ground: str) -> None:
+    for color in [*MEANINGS, *SIGNS, *LINES[:-1]]:
+        assert contrast(color, ground) >= 3, color
+    assert LINES[-1] == figures.INK  # which the page chooses
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colours_are_told_apart_by_the_colour_blind(sight: str) -> None:
+    for group in (MEANINGS, SIGNS, LINES):
+        for one, other in combinations(group, 2):
+            assert distance(one, other, sight) >= 0.1, (one, other)
+    for line in LINES:  # never stand beside the others, but should not be taken for one
+        assert all(distance(line, color, "normal") >= 0.1 for color in MEANINGS)
+
+
+def test_lines_are_told_apart_without_colour() -> None:
+    with style.context(figures.STYLE):
+        dashes = [entry["linestyle"] for entry in plt.rcParams["axes.prop_cycle"]]
+    assert len(set(dashes)) == len(dashes)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_is_large_enough_on_a_phone_and_inside_the_drawing(name: str, digits: Tensor) -> None:
+    figure = FIGURES[name](digits)
+    texts = texts_of(figure)
+    assert bool(texts) == (name not in {"image", "feature map", "windows"})
+    for text in texts:
+        assert float(text.get_fontsize()) * min(1, 328 / figure.bbox.width) >= 11  # at 360 pixels
+        box = text.get_window_extent()
+        assert -1 <= box.x0 <= box.x1 <= figure.bbox.width + 1, text
+        assert -1 <= box.y0 <= box.y1 <= figure.bbox.height + 1, text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_texts_do_not_overlap(name: str, digits: Tensor) -> None:
+    boxes = [text.get_window_extent() for text in texts_of(FIGURES[name](digits))]
+    for one, other in combinations(boxes, 2):
+        assert not one.padded(-1).overlaps(other.padded(-1))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing_is_light_to_load(name: str, digits: Tensor) -> None:
+    assert len(gzip.compress(svg_of(FIGURES[name](digits)).encode())) < 20_000
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_drawing_takes_its_ink_from_the_page(name: str, digits: Tensor) -> None:
     svg = svg_of(FIGURES[name](digits))
-    assert plots.INK not in svg.lower()
-    assert "currentColor" in svg or name in {"image", "feature map", "slide"}
+    assert figures.INK not in svg.lower()
+    assert figures.GROUND not in svg.lower()
+    assert "currentColor" in svg
+    assert "DejaVu" not in svg
+    assert "<text" not in svg or "font-family: system-ui, -apple-system, 'Segoe UI'" in svg
     background = re.search(r'<g id="patch_1">\s*<path[^>]*style="([^"]*)"', svg)
     assert background is None or "fill: none" in background[1]
 
@@ -86,8 +233,8 @@ def test_size_is_that_of_the_drawing(name: str, digits: Tensor) -> None:
     assert float(root.attrib["height"]) == height
     size = metadata["image/svg+xml"]
     assert (size["width"], size["height"]) == (round(width), round(height))
-    assert 0 < size["width"] <= plots.WIDTH == 560
-    assert 0 < size["height"] <= 700
+    assert 0 < size["width"] <= plots.WIDTH + 2
+    assert 0 < size["height"] <= 750
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -123,12 +270,28 @@ def test_values_are_grey_from_lowest_to_highest() -> None:
 
 
 def test_negative_values_are_blue_and_positive_ones_red() -> None:
-    [picture] = pixels_of(plots.images(torch.tensor([[[-1.0, -0.5, 0.0, 0.5, 2.0]]])))
-    red, _, blue, _ = picture[0].T
+    figure = plots.images(torch.tensor([[[-1.0, -0.5, 0.0, 0.5, 2.0]]]))
+    [picture] = pixels_of(figure)
+    red, _, blue, alpha = picture[0].T
     assert (blue[:2] > red[:2]).all()
     assert (red[3:] > blue[3:]).all()
-    np.testing.assert_allclose(picture[0, 2, :3], 0.97, atol=0.02)  # zero is white
-    assert red[3] > 0.9 > red[4]  # the scale is symmetric: 0.5 is a quarter of the way to 2
+    # Zero shows the page, and the scale is symmetric: 0.5 is a quarter of the way to 2.
+    np.testing.assert_allclose(alpha, [0.5, 0.25, 0, 0.25, 1], atol=0.01)
+    assert "fill: var(--ground, #fff)" in svg_of(figure)
+
+
+def test_images_say_which_titles_are_right(digits: Tensor) -> None:
+    figure = plots.images(digits[:2], ["7: 7\n99%", "2: 1\n98%"], right=[True, False])
+    assert figure.alt.endswith(": 7: 7 99%, right; 2: 1 98%, wrong")
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
+    assert texts == ["✓ 7: 7", "99%", "✗ 2: 1", "98%"]
+    frames = [patch.get_edgecolor()[:3] for patch in figure.page.patches]
+    assert frames.count(to_rgb(figures.RIGHT)) == frames.count(to_rgb(figures.WRONG)) == 1
+
+
+def test_long_titles_leave_room_for_fewer_images_in_a_row(digits: Tensor) -> None:
+    long = plots.images(digits, ["horizontal edges"] * 10)
+    assert long.bbox.height > 2 * plots.images(digits, ["7"] * 10).bbox.height
 
 
 def test_images_say_how_many_and_how_large(digits: Tensor) -> None:
@@ -162,6 +325,15 @@ def test_matrices_say_every_number(digits: Tensor) -> None:
     assert {f"{value:z.3f}".replace("-", "−") for value in window.flatten()} <= {
         text.replace("-", "−") for text in texts
     }
+
+
+def test_matrices_break_into_rows_and_refuse_what_cannot_be_read() -> None:
+    three = dict.fromkeys(("window", "kernel", "products"), SOBEL / 3)
+    one, two = plots.matrices(dict(list(three.items())[:2]), "×"), plots.matrices(three, "×=")
+    assert two.bbox.width == one.bbox.width
+    assert two.bbox.height > 1.9 * one.bbox.height
+    with pytest.raises(ValueError, match="digit with 28 columns is too wide"):
+        plots.matrices({"digit": torch.zeros(3, 28)})
 
 
 def test_matrices_have_no_negative_zero() -> None:
@@ -208,16 +380,50 @@ def test_windows_are_those_of_the_formula(
 
 
 def test_layers_say_the_shape_and_the_values_of_each(digits: Tensor) -> None:
-    h = F.conv2d(digits[:1], SOBEL[None, None].repeat(4, 1, 1, 1))
-    figure = plots.layers({"input": digits[:1], "conv1": h})
-    assert figure.alt == (
-        f"input: 1 sheet of 28 by 28, values from {digits[0].min():.2f} to {digits[0].max():.2f}; "
-        f"then conv1: 4 sheets of 26 by 26, values from {h.min():.2f} to {h.max():.2f}"
-    )
-    assert len(pixels_of(figure)) == 5
+    named = way(digits)
+    figure = plots.layers(named)
+    said = dict(part.split(": ", 1) for part in figure.alt.split("; then "))
+    assert list(said) == list(named)
+    for name, x in named.items():
+        if x.ndim == 4:
+            expected = [*x.shape[1:], x.min(), x.max()]
+            assert said[name].startswith(f"{x.shape[1]} sheet{'s' * (x.shape[1] > 1)} of ")
+        elif name == "flatten":
+            expected = [400, x.min(), x.max()]
+        else:
+            expected = [10, *(number for pair in enumerate(x[0]) for number in pair)]
+        np.testing.assert_allclose(numbers_of(said[name]), np.array(expected, float), atol=0.0051)
+    assert len(pixels_of(figure)) == 1 + 6 + 6 + 16 + 16 + 1
     svg = svg_of(figure)
-    assert "(1, 1, 28, 28)" in svg
-    assert "(1, 4, 26, 26)" in svg
+    assert all(str(tuple(x.shape)) in svg for x in named.values())
+
+
+def test_sheets_show_all_that_the_next_one_does_not_cover(digits: Tensor) -> None:
+    x = digits.view(1, 10, 28, 28)
+    figure = plots.layers({"input": x})
+    places = [image.get_extent() for image in figure.page.images]
+    *behind, front = pixels_of(figure)
+    np.testing.assert_allclose(front[..., 0], x[0, 9], atol=1 / 128)
+    for number, picture in enumerate(behind):
+        (left, right, _, top), (next_left, _, _, next_top) = places[number : number + 2]
+        pixel = (right - left) / 28
+        rows = columns = np.arange(28) * pixel
+        covered = (rows[:, None] + top >= next_top) & (columns + left >= next_left)
+        assert 0.5 < covered.mean() < 1
+        expected = np.where(covered, 0, x[0, number])
+        np.testing.assert_allclose(picture[..., 0], expected, atol=1 / 128)
+
+
+def test_bars_are_as_high_as_the_values() -> None:
+    scores = torch.tensor([[1.0, -0.5, 0.0, 2.0]])
+    figure = plots.layers({"scores": scores})
+    *bars, line = (box for box in figure.page.patches if isinstance(box, Rectangle))
+    heights = [bar.get_height() / bars[3].get_height() for bar in bars]
+    np.testing.assert_allclose(heights, [0.5, 0.25, 0, 1])
+    below = [bar.get_y() >= line.get_y() for bar in bars]
+    assert below == [False, True, True, False]
+    bold = [text.get_text() for text in texts_of(figure) if text.get_fontweight() == "bold"]
+    assert bold == ["scores", "3"]
 
 
 def test_curves_say_where_they_start_and_end() -> None:
@@ -226,13 +432,13 @@ def test_curves_say_where_they_start_and_end() -> None:
         "cross-entropy over epoch. loss: from 2.5 at 1 to 0.5 at 5, lowest 0.25, highest 2.5"
     )
     [axes] = [axes for axes in figure.axes if axes is not figure.page]
-    assert axes.get_legend() is None
+    assert not figure.legends
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 2.5], [2, 0.25], [5, 0.5]])
     two = plots.curves([1, 2], {"a": [1, 2], "b": [3, 4]}, "epoch", "loss")
-    assert [line.get_color() for line in two.axes[1].lines] == [*plots.LINES[:2]]
-    assert two.axes[1].get_legend() is not None
+    assert [line.get_color() for line in two.axes[1].lines] == LINES[:2]
+    assert len(two.legends) == 1
 
 
 def test_figures_can_be_saved_by_a_copier(digits: Tensor, tmp_path: Path) -> None:
     plots.images(digits).savefig(tmp_path / "digits.png")
-    assert imread(tmp_path / "digits.png").shape[1] == 560
+    assert imread(tmp_path / "digits.png").shape[1] == 414

@@ -1,0 +1,100 @@
+"""What the figures of the pages are drawn with: colours, and a figure with its alt text.
+
+One colour means one thing in all of them: `INPUT`, `KERNEL`, `OUTPUT`, `RIGHT` and `WRONG`. Values
+are grey from black (lowest) to white (highest), on light pages and on dark ones. Where some are
+negative, blue is below zero and red above it, the stronger the further; zero has the colour of the
+page. Fonts and lines are those of Matplotlib's style `cnn_tutorial.figures`.
+"""
+
+import io
+import re
+from typing import Any
+
+from matplotlib import figure, rcParams, style
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
+from torch import Tensor
+
+# Of lines and frames, seen on white and on dark pages; text is in INK.
+INPUT = "#2b9dd4"
+KERNEL = "#d77e00"
+OUTPUT = "#9730fa"
+RIGHT = "#1e7590"
+WRONG = "#c33a3b"
+BELOW, ABOVE = "#2f80ed", "#e0452f"  # zero, at full strength
+INK = "#212228"  # stands for the colour of the text around the figure: currentColor in the SVG
+GROUND = "#fffffe"  # stands for the colour of the page: --ground in the SVG
+FINE = (INK, 0.3)  # of outlines
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", [(0, BELOW), (0.5, BELOW + "00"), (0.5, ABOVE + "00"), (1, ABOVE)], N=255
+)
+STYLE = "cnn_tutorial.figures"
+
+
+class Figure(figure.Figure):
+    """A figure that notebooks show as SVG. Lengths are CSS pixels, the origin is at the top left.
+
+    Attributes:
+        alt: What is seen, in words.
+    """
+
+    def __init__(self, alt: str = "") -> None:
+        """Make an empty figure."""
+        super().__init__(dpi=72)
+        self.alt = alt
+        self.page = self.add_axes((0, 0, 1, 1))
+        self.page.set_axis_off()
+
+    def fit(self, width: float, height: float) -> None:
+        """Make it as large as the drawing, with a margin of a pixel for the halves of lines."""
+        self.set_size_inches((width + 2) / 72, (height + 2) / 72)
+        self.page.set(xlim=(-1, width + 1), ylim=(height + 1, -1))
+
+    def write(self, x: float, y: float, text: str, **style: Any) -> None:
+        """Write text, centred at a point unless the style says otherwise."""
+        self.page.text(x, y, text, **({"ha": "center", "va": "center"} | style))
+
+    def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:
+        """Draw a rectangle, without filling unless the style says otherwise."""
+        self.page.add_patch(Rectangle((x, y), width, height, **({"fill": False} | style)))
+
+    def paint(
+        self,
+        place: tuple[float, float, float, float],
+        matrix: Tensor,
+        low: float,
+        high: float,
+        edge: Any = FINE,
+    ) -> None:
+        """Paint the values of a matrix (H, W) at left, top, width and height, with an outline."""
+        left, top, width, height = place
+        self.box(*place, fill=True, fc=GROUND, ec=edge, lw=1)
+        limit = max(-low, high)
+        self.page.imshow(
+            matrix.detach().cpu().numpy(),
+            cmap=SIGNED if low < 0 else "gray",
+            vmin=-limit if low < 0 else low,
+            vmax=limit if low < 0 else high,
+            extent=(left, left + width, top + height, top),
+            interpolation="none",
+            aspect="auto",
+            zorder=1,  # that of boxes, so that what is drawn later covers what is below
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+        """Return the SVG and, as its metadata, the alt text and the size."""
+        file = io.StringIO()
+        with style.context(STYLE):
+            self.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        svg = file.getvalue().replace(INK, "currentColor").replace(GROUND, "var(--ground, #fff)")
+        svg = svg.replace("'DejaVu Sans', 'system-ui', '-apple-system'", "system-ui, -apple-system")
+        svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
+        width, height = round(self.bbox.width), round(self.bbox.height)
+        about = {"alt": self.alt, "width": width, "height": height}
+        return {"image/svg+xml": svg[svg.index("<svg") :]}, {"image/svg+xml": about}
+
+
+def measure(text: str) -> float:
+    """Return the width of a line of text."""
+    return float(TextPath((0, 0), text, size=rcParams["font.size"]).get_extents().width)
