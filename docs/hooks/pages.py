@@ -30,9 +30,13 @@ log = get_plugin_logger("pages")
 KERNEL = ["--log-level=ERROR", "--InteractiveShell.xmode=Minimal", "--colors=nocolor"]
 # A page names each drawing twice, with the fragments by which Material hides one of them in each
 # theme; inside the file, the fragment is the :target that selects the ink.
-SVG_HEAD = r'<svg id="only-dark"\1><style>svg{color:#212228}svg:target{color:#d8dae3}</style>'
+SVG_HEAD = (
+    r'<svg id="only-dark"\1><style>svg{color:#212228;--ground:#fff}'
+    "svg:target{color:#d8dae3;--ground:#1e2129}</style>"
+)
 CAPTION = re.compile(r"\n</figure>\n\n\*(?!\*)((?:.|\n(?!\n))+?)\*\n\n")  # italics after a figure
 FIGCAPTION = '\n<figcaption markdown="span">\\1</figcaption>\n</figure>\n\n'
+FOLD = '<details class="code" markdown>\n<summary>Code</summary>\n\n{}\n\n</details>'
 read = cache(jupytext.read)
 
 
@@ -131,7 +135,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            parts.append(_fence(cell.source, ".python"))
+            code = _fence(cell.source, ".python")
+            folded = "fold" in cell.metadata.get("tags", [])
+            parts.append(FOLD.format(code) if folded else code)
             for output in next(outputs):
                 parts.append(show(output))
         elif cell.cell_type == "markdown":

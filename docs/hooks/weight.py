@@ -1,4 +1,4 @@
-"""Leaves out of pages what is neither read nor seen, and of builds what was done before."""
+"""Leaves out of pages and of their search what nobody reads, and of builds what was done before."""
 
 import re
 from typing import Any
@@ -8,8 +8,13 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-# Names, punctuation, operators and spaces: most of the marked words of code, in its own colour.
-PLAIN = re.compile(r'<span class="(?:bp|n|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>')
+# Names, numbers, punctuation, operators and spaces: most of the marked words of code, in its own
+# colour.
+PLAIN = re.compile(
+    r'<span class="(?:bp|mf|mi|n|nn|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>'
+)
+SKIPPED = re.compile('<div (class="(?:language-python highlight|language-text output|output"))')
+REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
 compiled = FileSystemBytecodeCache()
 
 
@@ -24,13 +29,23 @@ def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
     env.bytecode_cache = compiled
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
+    """Have the search show what explains a word before what only has it in a signature."""
+    if page.file.src_uri.startswith("reference/"):
+        page.meta["search"] = {"boost": 0.001}
+
+
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Unmark what has no colour in code, before the search index reads it."""
-    return PLAIN.sub(r"\1", content)
+    """Unmark what has no colour in code, and keep code and outputs out of the search index."""
+    content = PLAIN.sub(r"\1", content)
+    return SKIPPED.sub(r"<div data-search-exclude \1", content)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Drop the namespace of icons, which HTML knows, and indentation, except in code."""
+    """Drop unused styles, the namespace of icons, which HTML knows, and indentation but of code."""
+    if 'class="doc ' not in output:
+        output = REFERENCE.sub("", output)
+    output = output.replace(" data-search-exclude", "")
     output = output.replace(' xmlns="http://www.w3.org/2000/svg"', "")
     parts = re.split(r"(<pre.*?</pre>)", output, flags=re.DOTALL)
     parts[0::2] = [re.sub(r"\s*\n\s*", "\n", text) for text in parts[0::2]]

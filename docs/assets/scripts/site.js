@@ -1,0 +1,26 @@
+// What Material leaves to the mouse and to the eye. The navigation of narrow screens opens by a
+// checkbox that is not displayed, and its label is no button: here is one, and Escape closes.
+const drawer = document.querySelector("#__drawer");
+const button = document.querySelector("button.drawer");
+button.addEventListener("click", () => drawer.click());
+drawer.addEventListener("change", () => (button.ariaExpanded = drawer.checked));
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && drawer.checked) {
+    drawer.click();
+    button.focus();
+  }
+});
+
+// The copy button of a block of code stands in a <nav>, but is no landmark.
+document$.subscribe(() => {
+  document.querySelectorAll(".md-code__nav").forEach((nav) => (nav.role = "none"));
+});
+
+// A table that is wider than its place is scrolled by keys too, once it has the focus.
+function reach() {
+  document.querySelectorAll(".md-typeset__scrollwrap").forEach((place) => {
+    place.tabIndex = place.scrollWidth > place.clientWidth ? 0 : -1;
+  });
+}
+document$.subscribe(reach);
+addEventListener("resize", reach);
