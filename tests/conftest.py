@@ -9,12 +9,21 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jupytext
 import nbformat
 import pytest
+from filelock import FileLock
 from mkdocs.utils.yaml import yaml_load
+
+if TYPE_CHECKING:
+    from hosting import Host
+    from playwright.sync_api import Browser, Page
+
+# Several workers test side by side, and where little is done in each step, the threads of one would
+# mostly wait for each other. PyTorch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 IS_EXECUTED = "kernelspec:"  # in the front matter of a page that is executed
@@ -31,6 +40,15 @@ EXECUTED = sorted(
     for path in (ROOT / "docs").rglob("*.md")
     if IS_EXECUTED in path.read_text(encoding="utf-8").partition("\n---\n")[0]
 )
+SIZES = {"phone": (360, 740), "desk": (1280, 800)}  # of windows
+BROWSER = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 class Site(NamedTuple):
@@ -59,6 +77,13 @@ class Site(NamedTuple):
             if [cell.source for cell in cells] == self.cells(name):
                 return [output for cell in cells for output in cell.outputs]
         raise LookupError(f"{name} is not in the cache")
+
+
+def addresses(site: Site, address: str) -> list[str]:
+    """List the address of each page of the site."""
+    pages = sorted(site.html.rglob("index.html"))
+    paths = [page.parent.relative_to(site.html).as_posix() for page in pages]
+    return [address if path == "." else f"{address}{path}/" for path in paths]
 
 
 def with_shapes_asserted(code: str) -> str:
@@ -113,7 +138,7 @@ def make_project(root: Path, pages: Mapping[str, str]) -> None:
         pages: Markdown of each page, by its path in docs/.
     """
     ignored = shutil.ignore_patterns("__pycache__")
-    for part in ("cnn_tutorial", "docs/hooks", "docs/assets"):
+    for part in ("cnn_tutorial", "docs/hooks", "docs/overrides", "docs/assets"):
         shutil.copytree(ROOT / part, root / part, ignore=ignored)
     config = yaml_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     (root / "mkdocs.yml").write_text(json.dumps(config | {"nav": list(pages)}), encoding="utf-8")
@@ -123,33 +148,67 @@ def make_project(root: Path, pages: Mapping[str, str]) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Build the site from a copy of its sources, with nothing in the cache."""
-    root = tmp_path_factory.mktemp("project")
-    ignored = shutil.ignore_patterns("__pycache__")
-    for part in ("cnn_tutorial", "docs"):
-        shutil.copytree(ROOT / part, root / part, ignore=ignored)
-    shutil.copy(ROOT / "mkdocs.yml", root)
-    build = mkdocs_build(root)
-    assert build.returncode == 0, build.stdout
-    return Site(root, root / "site", build.stdout)
+    """Build the site once for all workers, from a copy of its sources, with nothing cached."""
+    root = tmp_path_factory.getbasetemp()
+    root = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "project"
+    log = root / "log"
+    with FileLock(root.with_suffix(".lock")):
+        if not log.exists():
+            ignored = shutil.ignore_patterns("__pycache__")
+            for part in ("cnn_tutorial", "docs"):
+                shutil.copytree(ROOT / part, root / part, ignore=ignored, dirs_exist_ok=True)
+            shutil.copy(ROOT / "mkdocs.yml", root)
+            build = mkdocs_build(root)
+            assert build.returncode == 0, build.stdout
+            log.write_text(build.stdout, encoding="utf-8")
+    return Site(root, root / "site", log.read_text(encoding="utf-8"))
+
+
+# What follows is for the tests in a browser.
+
+
+@pytest.fixture(scope="session")
+def server(site: Site) -> Iterator["Host"]:
+    """The site on this machine, as a common static host serves it."""
+    from hosting import serve
+
+    with serve(site.html) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def address(server: "Host") -> str:
+    """Where the site is served, with the slash at its end."""
+    return server.address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium, without what it would ask of other hosts by itself."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(names)} is on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def phone(browser: "Browser") -> Iterator["Page"]:
+    """A page as wide as a narrow phone, that may use the clipboard."""
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, permissions=["clipboard-read", "clipboard-write"]
+    )
+    yield context.new_page()
+    context.close()
 
 
 # What follows is for the unit tests that train. They import torch and what lies beside them, which
 # the tests of the site do without.
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Have the tests of a module computed by one thread.
-
-    So little is done in each step that several would mostly wait for each other.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -1,101 +1,16 @@
-"""The site in a real browser: on a phone, in both themes, with the copy buttons pressed."""
+"""The copy buttons of the site pressed, and its figures seen in both themes."""
 
-import functools
 import io
-import shutil
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from conftest import EXECUTED, Site
 from matplotlib.image import imread
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 COPY = "button[data-clipboard-target], button[data-md-type=copy]"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site: Site) -> Iterator[str]:
-    """Serve the site on this machine."""
-    handler = functools.partial(Quiet, directory=str(site.html))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-def addresses(site: Site, address: str) -> list[str]:
-    """List the address of each page of the site."""
-    pages = sorted(site.html.rglob("index.html"))
-    return [address + page.parent.relative_to(site.html).as_posix() + "/" for page in pages]
-
-
-@pytest.fixture
-def phone(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, permissions=["clipboard-read", "clipboard-write"]
-    )
-    yield context.new_page()
-    context.close()
-
-
-def test_pages_are_quiet_and_fit_a_phone(site: Site, address: str, phone: Page) -> None:
-    """No request to another host, no answer but success, no error in the console."""
-    complaints: list[str] = []
-    asked: list[str] = []
-
-    def note(response: Response) -> None:
-        if response.status >= 400:
-            complaints.append(f"{response.status} {response.url}")
-
-    phone.context.on("request", lambda request: asked.append(request.url))
-    phone.context.on("console", lambda m: complaints.append(f"{m.type}: {m.text}"))
-    phone.context.on("weberror", lambda error: complaints.append(str(error.error)))
-    phone.context.on("response", note)
-    urls = addresses(site, address)
-    assert len(urls) > 10
-    for url in urls:
-        phone.goto(url, wait_until="load")
-        phone.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        phone.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-        phone.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth)")
-        width = phone.evaluate("document.scrollingElement.scrollWidth")
-        assert width <= 360, f"{url} is {width} pixels wide"
-    assert {urlsplit(url).netloc for url in asked if url.startswith("http")} == {
-        urlsplit(address).netloc
-    }
-    assert not complaints
 
 
 @pytest.mark.parametrize("name", EXECUTED)

@@ -23,8 +23,6 @@ from cnn_tutorial.checkpoint import FORMAT, load, load_network
 from cnn_tutorial.evaluation import predict
 from cnn_tutorial.recipes import RECIPES
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # Good files
 
 

@@ -18,8 +18,6 @@ from torch import Tensor, nn
 
 from cnn_tutorial.checkpoint import load, load_network
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_checkpoint_of_another_training_is_told_by_what_differs(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"

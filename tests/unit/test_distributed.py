@@ -19,8 +19,6 @@ from cnn_tutorial import checkpoint
 from cnn_tutorial.device import process, processes
 from cnn_tutorial.evaluation import evaluate
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 RECIPES = {
     "one cycle": BRIEF,
     "shifted": replace(BRIEF, shift=2),

@@ -14,8 +14,6 @@ from torch.utils.data import TensorDataset
 from cnn_tutorial.evaluation import Evaluation, evaluate, predict
 from cnn_tutorial.model import ConvolutionalNetwork
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def network() -> ConvolutionalNetwork:

@@ -11,8 +11,6 @@ from small_training import BRIEF
 
 from cnn_tutorial.recipes import RECIPES, Recipe
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def learning_rates(recipe: Recipe, steps: int) -> list[float]:
     """The learning rate of each step, as the trainer asks for it: in the middle of the step."""

@@ -33,8 +33,6 @@ from cnn_tutorial.data import Digits
 from cnn_tutorial.recipes import Recipe
 from cnn_tutorial.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # Stopped after any step
 
 

@@ -14,8 +14,6 @@ from small_training import BRIEF, few, make_trainer, same, with_set
 from cnn_tutorial import checkpoint, trainer
 from cnn_tutorial.trainer import Trainer, trained
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -23,8 +23,6 @@ from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 Batch = tuple[Tensor, Tensor]
 
 

@@ -19,8 +19,6 @@ from cnn_tutorial import checkpoint, trainer
 from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # Interruption
 
 

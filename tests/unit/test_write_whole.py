@@ -12,8 +12,6 @@ from small_training import few, make_trainer
 
 from cnn_tutorial.checkpoint import write_whole
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def no_space(*_: Any) -> NoReturn:
     raise OSError(errno.ENOSPC, "No space left on device")
