@@ -4,11 +4,13 @@ import hashlib
 import os
 import platform
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,7 +91,11 @@ def execute(path: str, name: str) -> str:
     log.info("Running %s", name)
     client = NotebookClient(deepcopy(read(path)), coalesce_streams=True, extra_arguments=KERNEL)
     try:
-        return str(jupytext.writes(client.execute(), fmt="ipynb"))
+        with TemporaryDirectory() as folder:
+            if sys.platform != "win32":  # of free ports, another build may take those found here
+                client.config.KernelManager.transport = "ipc"
+                client.config.KernelManager.ip = f"{folder}/kernel"
+            return str(jupytext.writes(client.execute(), fmt="ipynb"))
     except CellExecutionError as error:
         number = client.code_cells_executed
         source = _code_cells(client.nb)[number - 1].source.splitlines()
