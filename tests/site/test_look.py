@@ -1,0 +1,100 @@
+"""One colour one meaning, where a page stands, and what is shown of it elsewhere."""
+
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+from xml.etree import ElementTree
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from conftest import EXECUTED, ROOT, Site, make_project, mkdocs_build
+from PIL import Image
+
+from cnn_tutorial import figures
+
+CSS = (ROOT / "docs/assets/styles/site.css").read_text(encoding="utf-8")
+PAGES = {
+    "index.md": "---\ndescription: A first page.\n---\n\n# Home\n",
+    "second.md": "---\ndescription: Another page.\n---\n\n# A `second` page\n",
+}
+
+
+def property_of(name: str, scheme: str = ":root") -> str:
+    """Return the value of a custom property in a block of the style sheet."""
+    block = CSS[CSS.index(f"{scheme} {{") :]
+    found = re.search(rf"--{name}: (#\w+);", block)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("name", ["input", "kernel", "output", "right", "wrong"])
+def test_pages_and_figures_have_the_same_colours(name: str) -> None:
+    assert property_of(name) == getattr(figures, name.upper())
+
+
+def test_figures_have_the_ink_and_the_ground_of_the_theme(site: Site) -> None:
+    drawing = next(site.html.rglob("figure-*.svg")).read_text(encoding="utf-8")
+    for selector, scheme in (
+        (r"svg", "[data-md-color-scheme]"),
+        (r"svg:target", '[data-md-color-scheme="slate"]'),
+    ):
+        found = re.search(rf"[>}}]{selector}{{color:(#\w+);--ground:(#\w+)}}", drawing)
+        assert found
+        assert found.groups() == (property_of("ink", scheme), property_of("ground", scheme))
+
+
+@pytest.mark.parametrize("name", [name for name in EXECUTED if "/" in name])
+def test_page_says_where_it_stands_in_its_part(site: Site, name: str) -> None:
+    """A row of links to all pages of the part, in their order, and one of them is this page."""
+    page = site.page(name)
+    path = BeautifulSoup(page.read_bytes(), "html.parser").find("nav", class_="path")
+    assert isinstance(path, Tag)
+    links = path.find_all("a")
+    assert [link.text for link in links] == [str(n + 1) for n in range(len(links))]
+    targets = [(page.parent / str(link["href"])).resolve() for link in links]
+    part = name.partition("/")[0]
+    assert set(targets) == {site.page(n).parent for n in EXECUTED if n.startswith(part)}
+    here = [
+        target for link, target in zip(links, targets, strict=True) if "aria-current" in link.attrs
+    ]
+    assert here == [page.parent]
+
+
+def test_every_page_has_a_description_of_its_own(site: Site) -> None:
+    descriptions = []
+    for page in site.html.rglob("index.html"):
+        meta = BeautifulSoup(page.read_bytes(), "html.parser").find("meta", {"name": "description"})
+        assert isinstance(meta, Tag), page
+        descriptions.append(meta["content"])
+    assert len(set(descriptions)) == len(descriptions) > 20
+
+
+def test_hosted_site_has_cards_and_a_sitemap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who links to a page shows its title, its description and a picture; robots find them all."""
+    base = "https://example.org/cnn/"
+    monkeypatch.setenv("SITE_URL", base)
+    make_project(tmp_path, PAGES)
+    build = mkdocs_build(tmp_path)
+    assert build.returncode == 0, build.stdout
+    html = tmp_path / "site"
+    pictures = set()
+    for address, title, description in (
+        ("", "CNN tutorial", "A first page."),
+        ("second/", "A second page", "Another page."),
+    ):
+        head = BeautifulSoup((html / address / "index.html").read_bytes(), "html.parser")
+        said = {str(m["property"]): str(m["content"]) for m in head.find_all("meta", property=True)}
+        assert said["og:url"] == base + address
+        assert (said["og:title"], said["og:description"]) == (title, description)
+        picture = html / said["og:image"].removeprefix(base)
+        pictures.add(picture.read_bytes())
+        with Image.open(picture) as card:
+            assert card.size == (1200, 630)
+    assert len(pictures) == 2
+    tree = ElementTree.parse(html / "sitemap.xml")
+    assert {e.text for e in tree.iter() if e.tag.endswith("loc")} == {base, base + "second/"}
+    lost = BeautifulSoup((html / "404.html").read_bytes(), "html.parser")
+    links = {urljoin(base, str(link["href"])) for link in lost.select("article a[href]")}
+    assert {base, base + "second/"} <= links
