@@ -69,7 +69,7 @@ class Figure(figure.Figure):
     ) -> None:
         """Paint the values of a matrix (H, W) at left, top, width and height, with an outline."""
         left, top, width, height = place
-        self.box(*place, fill=True, fc=GROUND, ec=edge, lw=1)
+        self.box(*place, fill=True, fc=GROUND, lw=0)
         limit = max(-low, high)
         self.page.imshow(
             matrix.detach().cpu().numpy(),
@@ -81,6 +81,7 @@ class Figure(figure.Figure):
             aspect="auto",
             zorder=1,  # that of boxes, so that what is drawn later covers what is below
         )
+        self.box(*place, ec=edge, lw=1)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
         """Return the SVG and, as its metadata, the alt text and the size."""

@@ -104,7 +104,7 @@ def matrices(
     colors = colors or [INPUT, *[KERNEL] * (len(named) - 2), OUTPUT]
     texts = {name: [[f"{v:z.{digits}f}" for v in row] for row in m] for name, m in named.items()}
     longest = max(measure(text) for rows in texts.values() for row in rows for text in row)
-    cell, gap = max(22, longest + 8), 28
+    cell, gap = max(24, longest + 8), 20
     drawing = Figure(
         "; ".join(
             f"{name}, {len(rows)} by {len(rows[0])}: " + " / ".join(" ".join(row) for row in rows)
@@ -128,7 +128,7 @@ def matrices(
             for j, text in enumerate(row):
                 x, y = start + cell * j, top + LINE + cell * i
                 drawing.box(x, y, cell, cell, ec=FINE, lw=1)
-                drawing.write(x + cell / 2, y + cell / 2, text)
+                drawing.write(x + cell / 2, y + cell / 2, text.replace("-", "−"))
         drawing.box(start + 1, top + LINE + 1, width - 2, height - 2, color=colors[number])
     drawing.fit(right, bottom)
     return drawing
@@ -220,8 +220,8 @@ def windows(
 def layers(named: Mapping[str, Tensor]) -> Figure:
     """Show what goes through a model: stacks of sheets, one sheet a channel, and rows of values.
 
-    Each has a scale of values of its own. Up to ten values, such as scores, are bars, with their
-    classes below, the one of the highest in bold.
+    The sheet with the most contrast is in front. Each stage has a scale of values of its own. Up to
+    ten values, such as scores, are bars, with their classes below, the one of the highest in bold.
 
     Args:
         named: Feature maps (1, C, H, W) or vectors (1, F) of one image, by the name of the layer
@@ -268,10 +268,11 @@ def _sheets(
 ) -> tuple[float, str]:
     """Draw a stack; return its height, and what is seen."""
     (count, rows, cols), low, high = x.shape, float(x.min()), float(x.max())
-    shift = min(6, 90 / count, scale * rows / 4)
+    shift = min(6, 90 / count)
     width, height, depth = scale * cols, scale * rows, shift * (count - 1)
     covered = math.ceil(shift / scale)  # from this row and column on, by the next sheet
-    for number, sheet in enumerate(x.clone()):  # (H, W)
+    order = x.flatten(1).std(1, correction=0).argsort(stable=True)
+    for number, sheet in enumerate(x[order]):  # (H, W)
         if number < count - 1:
             sheet[covered:, covered:] = low  # nothing to store where nothing is seen
         left = middle - (width + depth) / 2 + shift * number

@@ -159,9 +159,9 @@ def distance(one: str, other: str, sight: str) -> float:
 
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_colours_are_seen_on_light_and_on_dark_pages(ground: str) -> None:
-    for color in [*MEANINGS, *SIGNS, *LINES[:-1]]:
+    for color in [*MEANINGS, *SIGNS, *LINES[1:]]:
         assert contrast(color, ground) >= 3, color
-    assert LINES[-1] == figures.INK  # which the page chooses
+    assert LINES[0] == figures.INK  # which the page chooses
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
@@ -401,16 +401,17 @@ def test_layers_say_the_shape_and_the_values_of_each(digits: Tensor) -> None:
 def test_sheets_show_all_that_the_next_one_does_not_cover(digits: Tensor) -> None:
     x = digits.view(1, 10, 28, 28)
     figure = plots.layers({"input": x})
+    order = np.argsort([np.std(sheet.numpy()) for sheet in x[0]])
     places = [image.get_extent() for image in figure.page.images]
     *behind, front = pixels_of(figure)
-    np.testing.assert_allclose(front[..., 0], x[0, 9], atol=1 / 128)
+    np.testing.assert_allclose(front[..., 0], x[0, order[9]], atol=1 / 128)
     for number, picture in enumerate(behind):
         (left, right, _, top), (next_left, _, _, next_top) = places[number : number + 2]
         pixel = (right - left) / 28
         rows = columns = np.arange(28) * pixel
         covered = (rows[:, None] + top >= next_top) & (columns + left >= next_left)
         assert 0.5 < covered.mean() < 1
-        expected = np.where(covered, 0, x[0, number])
+        expected = np.where(covered, 0, x[0, order[number]])
         np.testing.assert_allclose(picture[..., 0], expected, atol=1 / 128)
 
 
