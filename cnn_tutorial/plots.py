@@ -209,7 +209,7 @@ def windows(
         drawing.box(pixel * cell, 0, cell, height, ec=INK, lw=1, **look)
     for number, start in enumerate(starts, 1):
         top = number * (height + 6)
-        drawing.box(start * cell, top + height / 2, span * cell, 0, ec=KERNEL, lw=1)
+        drawing.box((start + 0.5) * cell, top + height / 2, (span - 1) * cell, 0, ec=KERNEL, lw=1)
         for weight in range(kernel_size):
             x = (start + weight * dilation) * cell
             drawing.box(x + 1, top, cell - 2, height, fill=True, fc=KERNEL, lw=0)
