@@ -54,10 +54,10 @@ def images(
     for number, is_right in enumerate(right):
         said[number] += ", right" if is_right else ", wrong"
         texts[number] = ("✓ " if is_right else "✗ ") + texts[number]
-    alt = f"{len(maps)} {'images' if len(maps) > 1 else 'image'} of {height} by {width} values "
-    alt += f"from {low:.2f} to {high:.2f}"
-    if said:
-        alt += ": " + ("; " if right else ", ").join(said)
+    alt = f"{len(maps)} image{'s' * (len(maps) > 1)} of {height} by {width} values "
+    alt += (
+        f"from {low:.2f} to {high:.2f}" + ": " * bool(said) + ("; " if right else ", ").join(said)
+    )
     for top, left, rows, cols in boxes:
         alt += f"; a frame around {rows} by {cols} values from row {top}, column {left}"
     lines = [text.split("\n") for text in texts]
@@ -89,10 +89,8 @@ def matrices(
 ) -> Figure:
     """Write out small matrices, such as a window, a kernel and their products.
 
-    They stand beside each other, and below where the room ends.
-
     Args:
-        named: Matrices (H, W) by what stands above them.
+        named: Matrices (H, W) by what stands above them, in as many rows as they need.
         signs: One character between each and the next, such as `×=`.
         colors: Colour of the frame of each; without it, the first is an input, the last an output
             and those between are kernels.
@@ -277,9 +275,8 @@ def _sheets(
             sheet[covered:, covered:] = low  # nothing to store where nothing is seen
         left = middle - (width + depth) / 2 + shift * number
         drawing.paint((left, top + shift * number, width, height), sheet, low, high, color)
-    sheets = "sheets" if count > 1 else "sheet"
-    said = f"{count} {sheets} of {rows} by {cols}, values from {low:.2f} to {high:.2f}"
-    return height + depth, said
+    said = f"{count} sheet{'s' * (count > 1)} of {rows} by {cols}"
+    return height + depth, f"{said}, values from {low:.2f} to {high:.2f}"
 
 
 def _bars(

@@ -28,14 +28,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         page.meta["card"] = f"assets/cards/{page.file.src_uri.removesuffix('.md')}.png"
         title = re.sub("[`*]", "", page.title or config.site_name)
         description = page.meta.get("description", config.site_description)
-        colors = re.findall(r"--(?:input|output): (#\w+);", styles(config))
+        styles = Path(config.docs_dir, "assets/styles/site.css").read_text(encoding="utf-8")
+        colors = re.findall(r"--(?:input|output): (#\w+);", styles)
         picture = draw(config.site_name, title, description, colors)
         files.append(File.generated(config, page.meta["card"], content=picture))
-
-
-def styles(config: MkDocsConfig) -> str:
-    """Return the style sheet of the site, which names its colours."""
-    return Path(config.docs_dir, "assets/styles/site.css").read_text(encoding="utf-8")
 
 
 def draw(site: str, title: str, description: str, colors: list[str]) -> bytes:

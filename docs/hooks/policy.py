@@ -21,8 +21,8 @@ MENDED = (
         r'aria-expanded="false">\1</button>',
     ),
 )
-# Material's scripts are inline in part, and are known by their hashes. Its style sheet holds its
-# icons as data. Its icons, and MathML, need no style in the page.
+# Material's scripts are inline in part, and are known by their hashes; its style sheet holds its
+# icons as data.
 POLICY = (
     "default-src 'none'; script-src 'self' {hashes}; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; worker-src 'self'; "
