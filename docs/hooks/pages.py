@@ -1,20 +1,19 @@
 """Makes an executed page Material's own Markdown: mkdocs-jupyter caches what MkDocs renders."""
 
 import hashlib
+import html
+import json
 import os
 import platform
 import re
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import jupytext
+from execution import code_cells, execute, read
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import BuildError
 from mkdocs.plugins import get_plugin_logger
@@ -22,24 +21,21 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs_jupyter import plugin as jupyter
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from outputs import Outputs
+from pygments.lexers.python import Python2Lexer, PythonLexer
 
 from cnn_tutorial.download import describe_source
 
 log = get_plugin_logger("pages")
-# Without these, a kernel warns of its open ports, and an error comes with local paths and colours.
-KERNEL = ["--log-level=ERROR", "--InteractiveShell.xmode=Minimal", "--colors=nocolor"]
-# A page names each drawing twice, with the fragments by which Material hides one of them in each
-# theme; inside the file, the fragment is the :target that selects the ink.
-SVG_HEAD = (
-    r'<svg id="only-dark"\1><style>svg{color:#212228;--ground:#fff}'
-    "svg:target{color:#d8dae3;--ground:#1e2129}</style>"
-)
 CAPTION = re.compile(r"\n</figure>\n\n\*(?!\*)((?:.|\n(?!\n))+?)\*\n\n")  # italics after a figure
 FIGCAPTION = '\n<figcaption markdown="span">\\1</figcaption>\n</figure>\n\n'
 FOLD = '<details class="code" markdown>\n<summary>Code</summary>\n\n{}\n\n</details>'
-read = cache(jupytext.read)
+# Blocks that look like Python. Those of cells, printed ones, those that say that they are not run
+# and signatures have a class more; comments and source code in the reference are taken out before.
+NAMES = "|".join([*PythonLexer.aliases, *Python2Lexer.aliases, r"ipython\d?"])
+SHOWN = re.compile(rf'<div class="language-(?:{NAMES}) highlight">(.*?)</div>', re.DOTALL | re.I)
+ASIDE = re.compile(r'<!--.*?-->|<details class="mkdocstrings-source">.*?</details>', re.DOTALL)
+made: dict[str, Outputs] = {}  # of the page that is being built
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -59,12 +55,20 @@ def on_config(config: MkDocsConfig) -> None:
     digest = hashlib.sha256(inputs).hexdigest()
 
     read.cache_clear()
-    jupyter.jupytext = SimpleNamespace(read=read)  # else each page is parsed six times
+    jupyter.jupytext = SimpleNamespace(read=read)
 
     def cache_key(path: str, *_: object) -> str:
-        code = [cell.source for cell in _code_cells(read(path))]
-        return hashlib.sha256(repr([digest, code]).encode()).hexdigest()
+        notebook = read(path)
+        code = [(cell.source, cell.metadata.get("tags")) for cell in code_cells(notebook)]
+        inputs = [digest, notebook.metadata["kernelspec"]["name"], code]
+        return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
+    try:
+        Path(config.plugins["mkdocs-jupyter"].config["cache_dir"]).mkdir(
+            parents=True, exist_ok=True
+        )
+    except OSError as error:
+        raise BuildError(_unwritable(error)) from None
     jupyter._compute_cache_key = cache_key
     jupyter._get_nb_toc_tokens = lambda *_: ([], None)  # MkDocs makes the table of contents
     jupyter.logger.setLevel("WARNING")
@@ -72,90 +76,106 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
     """Fill mkdocs-jupyter's cache, executing side by side the pages that it does not hold."""
+    for page in nav.pages:
+        if not page.file.is_documentation_page():
+            raise BuildError(
+                f"{page.file.src_uri} in the navigation is no Markdown. The pages are; a notebook "
+                f"becomes one by: jupytext --to markdown {page.file.src_uri}"
+            )
     plugin: Any = config.plugins["mkdocs-jupyter"]
-    pages = [page for page in nav.pages if plugin.should_include(page.file)]
+    included = [file.page for file in files.documentation_pages() if plugin.should_include(file)]
+    pages = [page for page in included if page]
     places = [f"{page.file.src_uri} ({n} of {len(pages)})" for n, page in enumerate(pages, 1)]
     names = dict(zip((str(page.file.abs_src_path) for page in pages), places, strict=True))
 
-    def render(page: Page) -> None:
-        plugin.on_pre_page(page, config=config, files=files)
-        page.render(config, files)
+    def run(path: str, **_: object) -> str:
+        log.info("Running %s", names[path])
+        return str(jupytext.writes(execute(read(path), names[path]), fmt="ipynb"))
 
-    jupyter.convert.nb2html = lambda path, **_: execute(path, names[path])
+    jupyter.convert.nb2html = run
+
+    def render(page: Page) -> str:
+        try:
+            plugin.on_pre_page(page, config=config, files=files)
+            try:
+                page.render(config, files)
+            except json.JSONDecodeError:  # a build was killed while it wrote to the cache
+                key = jupyter._compute_cache_key(page.file.abs_src_path)
+                jupyter._get_cache_path(plugin.config["cache_dir"], key).unlink()
+                page.render(config, files)
+        except BuildError as error:
+            return str(error)
+        except OSError as error:
+            return _unwritable(error)
+        return ""
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(render, pages))
-
-
-def execute(path: str, name: str) -> str:
-    """Run the cells of a page and return the notebook as JSON; a failing cell stops the build."""
-    log.info("Running %s", name)
-    client = NotebookClient(deepcopy(read(path)), coalesce_streams=True, extra_arguments=KERNEL)
-    try:
-        with TemporaryDirectory() as folder:
-            if sys.platform != "win32":  # of free ports, another build may take those found here
-                client.config.KernelManager.transport = "ipc"
-                client.config.KernelManager.ip = f"{folder}/kernel"
-            return str(jupytext.writes(client.execute(), fmt="ipynb"))
-    except CellExecutionError as error:
-        number = client.code_cells_executed
-        source = _code_cells(client.nb)[number - 1].source.splitlines()
-        said = str(error).rpartition("-" * 18)[2].strip().splitlines()
-        said = said if len(said) < 5 else said[:2] + said[-2:]
-        lines = [f"{name}: code cell {number} failed:", *source[:9], *said]
-        raise BuildError("\n".join(lines)) from None
+        problems = dict.fromkeys(filter(None, pool.map(render, pages)))
+    if problems:
+        raise BuildError("\n\n".join(problems))
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Join the prose and the code of a page as they are now with the outputs of its execution."""
+    made.clear()
     if "render" not in vars(page):  # mkdocs-jupyter gives one to each page that it executes
         return markdown
     page.render(config, files)  # from the cache
     del page.render
-    executed = _code_cells(jupytext.reads(page.content, fmt="ipynb"))
-    outputs = iter([cell.outputs for cell in executed])
-    notebook, source = read(page.file.abs_src_path), Path(page.file.src_uri)
+    executed = code_cells(jupytext.reads(page.content, fmt="ipynb"))
+    notebook, source = read(str(page.file.abs_src_path)), Path(page.file.src_uri)
+    outputs = made[page.file.src_uri] = Outputs(page.file.src_uri)
     parts: list[str] = []
-
-    def add_file(name: str, content: str) -> str:
+    number = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        number += 1
+        if cell.source.strip():
+            code = _fence(cell.source, ".python .cell")
+            parts.append(FOLD.format(code) if "fold" in cell.metadata.get("tags", []) else code)
+        parts += outputs.show(executed[number - 1].outputs, number)
+    outputs.files[f"{source.stem}.ipynb"] = jupytext.writes(notebook, fmt="ipynb")
+    for name, content in outputs.files.items():
         uri = (source.parent / source.stem / name).as_posix()
         files.append(File.generated(config, uri, content=content))
-        return f"{source.stem}/{name}"
-
-    def show(output: Any) -> str:
-        data = output.get("data", {"text/plain": output.get("text")})
-        drawing = output.get("metadata", {}).get("image/svg+xml", {})
-        if output.get("name") == "stderr":
-            log.warning("%s: a cell wrote to stderr: %s", source, output.text)
-        if any(kind.startswith("image/") for kind in data) and not drawing.get("alt"):
-            log.warning("%s: a figure has no alt text; draw it with plots", source)
-        elif drawing:
-            svg = re.sub("<svg([^>]*)>", SVG_HEAD, data["image/svg+xml"], count=1)
-            link = add_file(f"figure-{len(parts)}.svg", svg)
-            alt = re.sub(r"([][\\`*_<])", r"\\\1", drawing["alt"])
-            size = "{{ width={width} height={height} loading=lazy }}".format(**drawing)
-            images = [f"![{alt}]({link}#only-{theme}){size}" for theme in ("light", "dark")]
-            return "\n".join(['<figure markdown="span">', *images, "</figure>"])
-        if "text/html" in data:
-            return f'<div class="output">\n{data["text/html"]}\n</div>'
-        return data.get("text/markdown") or _fence(data["text/plain"], ".text .output .no-copy")
-
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            code = _fence(cell.source, ".python")
-            folded = "fold" in cell.metadata.get("tags", [])
-            parts.append(FOLD.format(code) if folded else code)
-            for output in next(outputs):
-                parts.append(show(output))
-        elif cell.cell_type == "markdown":
-            parts.append(cell.source)
-    link = add_file(f"{source.stem}.ipynb", jupytext.writes(notebook, fmt="ipynb"))
-    date = executed[0].metadata.execution["iopub.execute_input"][:10]
-    where = f"Executed on {config.extra['setting']}, {date}. [As a notebook]({link}){{ download }}"
-    return CAPTION.sub(FIGCAPTION, "\n\n".join([*parts, where + "\n{ .executed }"]))
+    link = f"[As a notebook]({source.stem}/{source.stem}.ipynb){{ download }}"
+    times = [cell.metadata.execution for cell in executed if "execution" in cell.metadata]
+    if times:
+        date = times[0]["iopub.execute_input"][:10]
+        link = f"Executed on {config.extra['setting']}, {date}. {link}"
+    return CAPTION.sub(FIGCAPTION, "\n\n".join([*parts, link + "\n{ .executed }"]))
 
 
-def _code_cells(notebook: Any) -> list[Any]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the outputs in; Python that looks as if it had been run, and was not, is a warning."""
+    uri = page.file.src_uri
+    source = page.file.content_string.splitlines()
+    for block in SHOWN.findall(ASIDE.sub("", content)):
+        code = html.unescape(re.sub("<[^>]*>", "", block)).strip().splitlines() or [""]
+        lines = [number for number, line in enumerate(source, 1) if line.endswith(code[0])]
+        where = f"{uri}, line {lines[0]}" if lines and code[0] else uri
+        why = (
+            "only blocks at the left margin are, outside lists, notes and tabs"
+            if uri in made
+            else "the front matter of the page names no kernel, as that of the others does"
+        )
+        log.warning(
+            "%s: this Python is not run: %s. What is only to be shown begins with "
+            "```{ .python .not-run }: %s",
+            where,
+            why,
+            code[0],
+        )
+    return made[uri].fill(content) if uri in made else content
+
+
+def _unwritable(error: OSError) -> str:
+    return (
+        f"The cache of executed pages, {error.filename}, cannot be written: {error.strerror}. "
+        "Make room for it, or set cache_dir of mkdocs-jupyter in mkdocs.yml."
+    )
 
 
 def _fence(text: str, classes: str) -> str:

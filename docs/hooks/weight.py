@@ -13,7 +13,8 @@ from mkdocs.structure.pages import Page
 PLAIN = re.compile(
     r'<span class="(?:bp|mf|mi|n|nn|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>'
 )
-SKIPPED = re.compile('<div (class="(?:language-python highlight|language-text output|output"))')
+SKIPPED = re.compile(r'<div (class="(?:language-python|language-text output|output)\b)')
+EXCLUDED = "<div data-search-exclude "
 REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
 compiled = FileSystemBytecodeCache()
 
@@ -38,15 +39,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Unmark what has no colour in code, and keep code and outputs out of the search index."""
     content = PLAIN.sub(r"\1", content)
-    return SKIPPED.sub(r"<div data-search-exclude \1", content)
+    return SKIPPED.sub(rf"{EXCLUDED}\1", content)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Drop unused styles, the namespace of icons, which HTML knows, and indentation but of code."""
     if 'class="doc ' not in output:
         output = REFERENCE.sub("", output)
-    output = output.replace(" data-search-exclude", "")
-    output = output.replace(' xmlns="http://www.w3.org/2000/svg"', "")
-    parts = re.split(r"(<pre.*?</pre>)", output, flags=re.DOTALL)
-    parts[0::2] = [re.sub(r"\s*\n\s*", "\n", text) for text in parts[0::2]]
+    parts = re.split(r"(<pre.*?</pre>)", output.replace(EXCLUDED, "<div "), flags=re.DOTALL)
+    texts = [text.replace(' xmlns="http://www.w3.org/2000/svg"', "") for text in parts[0::2]]
+    parts[0::2] = [re.sub(r"\s*\n\s*", "\n", text) for text in texts]
     return "".join(parts)

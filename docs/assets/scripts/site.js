@@ -16,9 +16,9 @@ document$.subscribe(() => {
   document.querySelectorAll(".md-code__nav").forEach((nav) => (nav.role = "none"));
 });
 
-// A table that is wider than its place is scrolled by keys too, once it has the focus.
+// What is wider than its place is scrolled by keys too, once it has the focus.
 function reach() {
-  document.querySelectorAll(".md-typeset__scrollwrap").forEach((place) => {
+  document.querySelectorAll(".md-typeset__scrollwrap, .output:not(.highlight)").forEach((place) => {
     place.tabIndex = place.scrollWidth > place.clientWidth ? 0 : -1;
   });
 }
