@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +35,7 @@ jupyter:
     name: python3
 ---
 """
+KINDS = "kinds"  # a page that is in the tests only
 EXECUTED = sorted(
     path.relative_to(ROOT / "docs").with_suffix("").as_posix()
     for path in (ROOT / "docs").rglob("*.md")
@@ -65,14 +66,16 @@ class Site(NamedTuple):
     def cells(self, name: str) -> list[str]:
         """Return the code of each cell of a page."""
         notebook = jupytext.read(self.root / "docs" / f"{name}.md")
-        return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+        cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+        # Jupytext takes other languages that Jupyter knows for code too.
+        return [source for source in cells if not source.startswith("%%")]
 
     def outputs(self, name: str) -> list[dict[str, Any]]:
         """Return the outputs of a page in Jupyter's format, as they lie in the cache."""
         for path in (self.root / ".cache").rglob("*.json"):
             content = json.loads(path.read_text(encoding="utf-8"))["content"]
             text = content[content.index("{") : content.rindex("}") + 1]
-            notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+            notebook = nbformat.reads(text, as_version=4)
             cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
             if [cell.source for cell in cells] == self.cells(name):
                 return [output for cell in cells for output in cell.outputs]
@@ -146,22 +149,47 @@ def make_project(root: Path, pages: Mapping[str, str]) -> None:
         (root / "docs" / name).write_text(text, encoding="utf-8")
 
 
+def once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]
+) -> tuple[Path, str]:
+    """Make a folder once for all workers of a run.
+
+    Args:
+        factory: Pytest's own.
+        name: Name of the folder.
+        make: Fills the folder, and returns a text to be kept with it.
+
+    Returns:
+        The folder and the text.
+    """
+    base = factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    text = root.with_suffix(".txt")
+    with FileLock(root.with_suffix(".lock")):
+        if not text.exists():
+            root.mkdir()
+            text.write_text(make(root), encoding="utf-8")
+    return root, text.read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Build the site once for all workers, from a copy of its sources, with nothing cached."""
-    root = tmp_path_factory.getbasetemp()
-    root = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "project"
-    log = root / "log"
-    with FileLock(root.with_suffix(".lock")):
-        if not log.exists():
-            ignored = shutil.ignore_patterns("__pycache__")
-            for part in ("cnn_tutorial", "docs"):
-                shutil.copytree(ROOT / part, root / part, ignore=ignored, dirs_exist_ok=True)
-            shutil.copy(ROOT / "mkdocs.yml", root)
-            build = mkdocs_build(root)
-            assert build.returncode == 0, build.stdout
-            log.write_text(build.stdout, encoding="utf-8")
-    return Site(root, root / "site", log.read_text(encoding="utf-8"))
+
+    def make(root: Path) -> str:
+        ignored = shutil.ignore_patterns("__pycache__")
+        for part in ("cnn_tutorial", "docs"):
+            shutil.copytree(ROOT / part, root / part, ignore=ignored)
+        # A page beside those of the site holds all that a page can, for the same tests.
+        shutil.copy(ROOT / "tests/site/kinds.md", root / "docs")
+        config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+        (root / "mkdocs.yml").write_text(f"{config}not_in_nav: kinds.md\n", encoding="utf-8")
+        build = mkdocs_build(root)
+        assert build.returncode == 0, build.stdout
+        return build.stdout
+
+    root, log = once(tmp_path_factory, "project", make)
+    return Site(root, root / "site", log)
 
 
 # What follows is for the tests in a browser.

@@ -1,99 +1,17 @@
 """What an executed page may hold comes out as Material's own, in a page that holds all of it."""
 
 import json
+import re
+from urllib.parse import urldefrag
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from conftest import FRONT, Site, make_project, mkdocs_build
-
-PAGE = """
-# All of it
-
-For $a < b$ see [below](#below), [the other page](other.md#there) and
-[`conv2d`][cnn_tutorial.convolution.conv2d].[^1]
-
-$$
-\\frac{a}{b}
-$$
-
-!!! note "Mind"
-    A *note*.
-
-=== "One"
-    First tab.
-
-=== "Two"
-    Second tab.
-
-| left | right |
-|------|-------|
-| `a`  | **b** |
-
-[^1]: A footnote.
-
-## Below
-
-```text
-not run
-```
-
-```python
-print("<b>&amp;</b>")
-print("```\\n# not a heading\\n````")
-```
-
-```python
-import torch
-
-from cnn_tutorial import plots
-
-plots.matrices({"*x*": torch.tensor([[1.5]]), "[y]": torch.tensor([[3.0]])})
-```
-
-*What to **notice** in `x`.*
-
-<details class="question" markdown>
-<summary>Answer</summary>
-
-Fold and
-
-```python
-6 * 7
-```
-
-</details>
-
-```python
-from IPython.display import HTML, Markdown, display
-
-display(HTML("<table><tr><td>cell</td></tr></table>"))
-display(Markdown("A **computed** line."))
-```
-
-```python
-quiet = True
-```
-"""
+from conftest import KINDS, Site
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    root = tmp_path_factory.mktemp("features")
-    pages = {
-        "index.md": FRONT + PAGE,
-        "other.md": "# Other\n\n## There\n\n$c$\n",
-        "convolution.md": "# Convolution\n\n::: cnn_tutorial.convolution\n",
-        "shapes.md": "# Shapes\n\n::: cnn_tutorial.shapes\n",
-    }
-    make_project(root, pages)
-    build = mkdocs_build(root)
-    assert build.returncode == 0, build.stdout
-    return Site(root, root / "site", build.stdout)
-
-
-@pytest.fixture(scope="module")
-def page(built: Site) -> Tag:
-    text = built.page("index").read_text(encoding="utf-8")
+@pytest.fixture
+def page(site: Site) -> Tag:
+    text = site.page(KINDS).read_text(encoding="utf-8")
     article = BeautifulSoup(text, "html.parser").find("article")
     assert article
     return article
@@ -104,78 +22,159 @@ def one(page: Tag, selector: str) -> Tag:
     return element
 
 
-def test_only_the_page_with_a_kernel_is_run(built: Site) -> None:
-    assert built.log.count("Running ") == 1
-    assert "Running index.md (1 of 1)" in built.log
+def under(page: Tag, code: str) -> list[Tag]:
+    """Return what the cell with some code put out: all up to the next cell or heading."""
+    [cell] = [c for c in page.select(".cell.highlight") if code in c.get_text()]
+    found: list[Tag] = []
+    for element in cell.find_next_siblings():
+        ends = {"cell", "executed", "question", "footnote"}
+        if ends & set(element.get_attribute_list("class")) or element.name == "h2":
+            break
+        found.append(element)
+    return found
 
 
 def test_markdown_is_that_of_the_site(page: Tag) -> None:
     assert one(page, ".admonition.note .admonition-title").get_text() == "Mind"
     assert one(page, ".admonition.note em").get_text() == "note"
     assert [label.get_text() for label in page.select(".tabbed-labels label")] == ["One", "Two"]
-    tabs = [block.get_text().strip() for block in page.select(".tabbed-block")]
-    assert tabs == ["First tab.", "Second tab."]
+    assert page.select(".tabbed-block")[0].get_text().strip() == "First tab."
     rows = [row.get_text(" ", strip=True) for row in page.select("table tr:has(code, th)")]
     assert rows == ["left right", "a b"]
     assert one(page, "table td strong").get_text() == "b"
     assert one(page, ".footnote li").get_text().strip().startswith("A footnote.")
     assert one(page, "sup a.footnote-ref")
     assert [heading.find(string=True) for heading in page.select("h1, h2")] == [
-        "All of it",
+        "All kinds",
         "Below",
+        "Printed",
+        "Figures",
+        "Everything else",
     ]
 
 
-def test_formulas_are_mathml(page: Tag) -> None:
-    inline, display = page.find_all("math")
+def test_formulas_are_mathml_without_styles(page: Tag) -> None:
+    inline, display = page.find_all("math")[:2]
     assert inline.get_text() == "a<b"
     assert display["display"] == "block"
     assert display.find("mfrac")
+    assert {tuple(cell.get_attribute_list("class")) for cell in display.find_all("mtd")} == {
+        ("m-right", "m-close-right"),
+        ("m-left", "m-close-left"),
+    }
 
 
 def test_references_are_resolved(page: Tag) -> None:
     links = {link.get_text(): str(link["href"]) for link in page.select("p a[href]")}
     assert links["below"] == "#below"
-    assert links["the other page"] == "other/#there"
+    assert links["the other page"] == "../#part-i-cnn-model-breakdown"
     assert links["conv2d"].endswith("convolution/#cnn_tutorial.convolution.conv2d")
+    assert links["a link"] == "../getting-started/"
 
 
-def test_the_page_is_found_by_its_words(built: Site) -> None:
-    index = json.loads((built.html / "search" / "search_index.json").read_text(encoding="utf-8"))
+def test_the_page_is_found_by_its_words(site: Site) -> None:
+    index = json.loads((site.html / "search" / "search_index.json").read_text(encoding="utf-8"))
     found = {entry["location"]: entry["text"] for entry in index["docs"]}
-    assert "computed" in found["#below"]
-    assert "{&quot;" not in found["#below"]
+    text = found[f"{KINDS}/#everything-else"]
+    assert "computed" in text
+    assert "data-output" not in text
 
 
-def test_code_and_its_output_are_blocks(page: Tag) -> None:
-    code = [block.get_text() for block in page.select(".language-python.highlight code")]
-    assert len(code) == 5
-    assert code[0] == 'print("<b>&amp;</b>")\nprint("```\\n# not a heading\\n````")\n'
-    outputs = [block.get_text() for block in page.select(".output code")]
-    assert outputs == ["<b>&amp;</b>\n```\n# not a heading\n````\n", "42\n"]
-    assert [block.get_text() for block in page.select(".language-text:not(.output) code")] == [
-        "not run\n"
+def test_only_python_at_the_margin_is_run(page: Tag, site: Site) -> None:
+    """Not what is in other languages, commented out, inside other blocks, or said to be not run."""
+    assert not list(site.root.rglob("*.marker"))
+    shown = {block.get_text().strip(): block for block in page.select(".highlight:not(.output)")}
+    not_run = shown['open("not-run.marker", "w")']
+    assert not_run["class"] == ["language-python", "not-run", "highlight"]
+    for code, language in (
+        ("touch bash.marker", "bash"),
+        ("touch sh.marker", "sh"),
+        ('require("fs").writeFileSync("javascript.marker", "");', "javascript"),
+        ('```python\nopen("inside.marker", "w")\n```', "text"),
+        ("not run", "text"),
+    ):
+        assert shown[code]["class"] == [f"language-{language}", "highlight"]
+    assert "comment.marker" not in page.get_text()
+
+
+def test_code_is_shown_as_it_is_written(page: Tag, site: Site) -> None:
+    cells = [block.get_text() for block in page.select(".cell.highlight code")]
+    assert cells == [f"{source}\n" for source in site.cells(KINDS) if source]
+    assert any('xmlns="http://www.w3.org/2000/svg"' in code for code in cells)
+
+
+def test_printed_text_is_a_block(page: Tag) -> None:
+    [block] = under(page, "&amp;")
+    assert block["class"] == ["language-text", "output", "no-copy", "highlight"]
+    assert block.get_text() == "<b>&amp;</b>\n```\n# not a heading\n````\n"
+
+
+def test_colours_of_a_terminal_are_classes(page: Tag) -> None:
+    [block] = under(page, "one of millions")
+    assert block.get_text() == "red green thin yellow ink\nblue lined one of millions end\n"
+    spans = [(span.get_text(), span["class"]) for span in block.select("span")]
+    assert spans == [
+        ("red", ["ansi-red"]),
+        ("green", ["ansi-bold", "ansi-green"]),
+        (" thin", ["ansi-green"]),
+        ("yellow", ["ansi-yellow"]),
+        ("blue ", ["ansi-blue"]),
+        ("lined", ["ansi-blue", "ansi-underline"]),
     ]
 
 
-def test_figure_is_a_file_for_each_theme(page: Tag, built: Site) -> None:
-    drawing = one(page, "figure")
-    sources = [str(image["src"]) for image in drawing.find_all("img")]
-    assert [source.partition("#")[2] for source in sources] == ["only-light", "only-dark"]
-    [name] = {source.partition("#")[0] for source in sources}
-    svg = (built.html / name).read_text(encoding="utf-8")
-    assert svg.startswith("<svg ")
-    assert "currentColor" in svg
-    for image in drawing.find_all("img"):
-        assert image["alt"] == "*x*, 1 by 1: 1.50; [y], 1 by 1: 3.00"
-        assert int(str(image["width"])) > int(str(image["height"])) > 0
+def test_outputs_stand_in_their_order_as_a_terminal_leaves_them(page: Tag) -> None:
+    texts = [block.get_text() for block in under(page, "before")]
+    assert texts == ["part 3 of 3\nbefore\n", "'between'\n", "after\n"]
+
+
+def test_an_expected_error_is_an_output(page: Tag) -> None:
+    [block] = under(page, "1 / 0")
+    assert block.get_text() == "ZeroDivisionError: division by zero\n"
+
+
+def test_nothing_is_shown_of_nothing(page: Tag) -> None:
+    assert under(page, "quiet = True") == []
+
+
+def test_drawing_is_a_file_for_each_theme(page: Tag, site: Site) -> None:
+    for figure, alt, size in (
+        (under(page, "plots.matrices")[0], "*x*, 1 by 1: 1.50; [y], 1 by 1: 3.00", None),
+        (under(page, "figures.Described")[0], "Two lines that cross", ("480", "288")),
+        (under(page, "SVG(")[0], "A disc in the colour of the text", ("40", "40")),
+    ):
+        images = figure.find_all("img")
+        parts = [urldefrag(str(image["src"])) for image in images]
+        assert [part.fragment for part in parts] == ["only-light", "only-dark"]
+        [name] = {part.url for part in parts}
+        svg = (site.page(KINDS).parent / name).read_text(encoding="utf-8")
+        assert svg.startswith("<svg ")
+        assert "currentColor" in svg
+        assert not re.search("#0{6}|#f{6}", svg.lower().partition("</style>")[2])
+        for image in images:
+            assert image["alt"] == alt
+            assert (image["width"], image["height"]) == size or not size
+            assert int(str(image["width"])) > 0
+            assert int(str(image["height"])) > 0
+
+
+def test_picture_is_a_file(page: Tag, site: Site) -> None:
+    for code, alt, size, start in (
+        ('"PNG"', "Grey from black to white", ("120", "80"), b"\x89PNG"),
+        ('"JPEG"', "A *larger* gradient", ("256", "256"), b"\xff\xd8"),
+    ):
+        image = one(under(page, code)[0], "img")
+        assert image["alt"] == alt
+        assert (image["width"], image["height"]) == size
+        assert (site.page(KINDS).parent / str(image["src"])).read_bytes().startswith(start)
 
 
 def test_italics_below_a_figure_are_its_caption(page: Tag) -> None:
-    caption = one(page, "figure figcaption")
-    assert caption.get_text() == "What to notice in x."
-    assert one(caption, "strong").get_text() == "notice"
-    assert one(caption, "code").get_text() == "x"
+    first, second = page.select("figure figcaption")
+    assert first.get_text() == "What to notice in x."
+    assert one(first, "strong").get_text() == "notice"
+    assert one(first, "code").get_text() == "x"
+    assert second.get_text() == "A caption of a picture."
 
 
 def test_cell_in_an_answer_is_folded_with_it(page: Tag) -> None:
@@ -185,6 +184,29 @@ def test_cell_in_an_answer_is_folded_with_it(page: Tag) -> None:
     assert "Fold and" in one(answer, "p").get_text()
 
 
-def test_rich_outputs_are_kept(page: Tag) -> None:
-    assert one(page, ".output td").get_text() == "cell"
-    assert "A computed line." in [p.get_text() for p in page.find_all("p")]
+def test_html_is_kept_as_it_is(page: Tag) -> None:
+    [output] = under(page, "HTML(")
+    assert [cell.get_text() for cell in output.select("td")] == ["one", "*two*"]
+    assert [part.get_text() for part in output.select("p")] == ["three"]
+
+
+def test_markdown_is_rendered_and_printed_code_is_no_cell(page: Tag) -> None:
+    paragraph, printed = under(page, "computed")
+    assert paragraph.get_text() == "A computed line, x2, and a link."
+    assert paragraph.find("math")
+    assert printed["class"] == ["language-python", "printed", "highlight"]
+
+
+def test_latex_is_mathml(page: Tag) -> None:
+    fraction, mixed = under(page, "Math(")
+    assert one(fraction, "math mfrac")
+    assert [formula.get_text() for formula in mixed.find_all("math")] == ["a+b", "c<d"]
+    assert "The sum " in mixed.get_text()
+    assert " & more " in mixed.get_text()
+    [only] = under(page, "class Formula")
+    assert one(only, "math msup")
+
+
+def test_json_is_text(page: Tag) -> None:
+    [block] = under(page, "JSON({")
+    assert json.loads(block.get_text()) == {"a": [1, None], "b": "<é>"}
