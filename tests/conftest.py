@@ -5,9 +5,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +18,9 @@ import jupytext
 import nbformat
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from mkdocs.utils.yaml import yaml_load
+from platformdirs import user_cache_path
 
 if TYPE_CHECKING:
     from hosting import Host
@@ -24,6 +29,15 @@ if TYPE_CHECKING:
 # Several workers test side by side, and where little is done in each step, the threads of one would
 # mostly wait for each other. PyTorch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# `pytest &` in a script and some CI systems have SIGINT ignored, and so would what the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples each time: a few by default, many by `pytest --hypothesis-profile=all`.
+settings.register_profile("few", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile("all", max_examples=2_200, deadline=None, derandomize=True)
+settings.load_profile("few")
 
 ROOT = Path(__file__).parents[1]
 IS_EXECUTED = "kernelspec:"  # in the front matter of a page that is executed
@@ -149,6 +163,47 @@ def make_project(root: Path, pages: Mapping[str, str]) -> None:
         (root / "docs" / name).write_text(text, encoding="utf-8")
 
 
+CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a cache folder of its own, in which nothing is cached; its workers share it."""
+    if not hasattr(config, "workerinput"):
+        # The list of fonts, which takes seconds to make, stays where Matplotlib has it.
+        os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("matplotlib")))
+        config.stash[CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the cache folder."""
+    if folder := config.stash.get(CACHE, None):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which promises were not held, for want of a browser."""
+    skipped = terminalreporter.getreports("skipped")
+    names = [report.nodeid for report in skipped if "no browser" in str(report.longrepr)]
+    if names:
+        terminalreporter.section("not tested, for want of a browser")
+        for name in dict.fromkeys(name.partition("[")[0] for name in names):
+            terminalreporter.line(name)
+
+
+@contextmanager
+def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start a process; it, and what it started, end with the block, however that ends."""
+    with subprocess.Popen(command, start_new_session=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()  # torchrun then ends its processes, which are in other groups
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            with suppress(ProcessLookupError):  # all have ended
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 def once(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]
 ) -> tuple[Path, str]:
@@ -210,15 +265,25 @@ def address(server: "Host") -> str:
     return server.address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def stale(site: Site) -> Iterator["Host"]:
+    """The site under a path, by a host that has the browser ask each time what has changed."""
+    from hosting import serve
+
+    with serve(site.html, "/some/path/", max_age=0) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """Chromium, without what it would ask of other hosts by itself."""
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is on the PATH")
+        missing = f"no browser: none of {', '.join(names)} is on the PATH"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER)
         yield browser

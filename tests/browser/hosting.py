@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+
 TEXT = ("text/", "application/json", "image/svg+xml", "application/xml", "application/x-ipynb")
 KINDS = {
     ".js": "text/javascript",
@@ -123,3 +125,32 @@ def serve(folder: Path, prefix: str = "/", max_age: int = 600) -> Iterator[Host]
         finally:
             host.shutdown()
             thread.join()
+
+
+def listen(page: Page) -> tuple[list[str], list[str]]:
+    """Return two lists that grow: what the page asks for, and what is complained of."""
+    asked: list[str] = []
+    complaints: list[str] = []
+
+    def on_request(request: Request) -> None:
+        asked.append(request.url)
+
+    def on_console(message: ConsoleMessage) -> None:
+        complaints.append(f"{message.type}: {message.text}")
+
+    def on_response(response: Response) -> None:
+        if response.status >= 400:
+            complaints.append(f"{response.status} {response.url}")
+
+    page.context.on("request", on_request)
+    page.context.on("console", on_console)
+    page.context.on("weberror", lambda error: complaints.append(str(error.error)))
+    page.context.on("response", on_response)
+    page.context.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    return asked, complaints
+
+
+def settle(page: Page, host: Host) -> None:
+    """Wait until the page has asked for nothing for a while."""
+    while host.idle() < 0.15:
+        page.wait_for_timeout(30)

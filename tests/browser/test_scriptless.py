@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from bs4 import BeautifulSoup
 from conftest import EXECUTED, Site
-from hosting import Host
+from hosting import Host, settle
 from playwright.sync_api import Browser, Page
 
 PAGES = [*EXECUTED, "getting-started", "reference/trainer"]
@@ -16,7 +16,7 @@ DEAD = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def plain(browser: Browser) -> Iterator[Page]:
     """A page without scripts."""
     context = browser.new_context(
@@ -32,9 +32,11 @@ def words(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_whole_without_scripts(site: Site, server: Host, plain: Page, name: str) -> None:
-    """Every word, every line of code and every figure is shown, and folded parts unfold."""
+    """All words, code and figures are shown, folds unfold, and nothing is offered that is dead."""
     server.forget()
     plain.goto(server.address + name.removesuffix("index"), wait_until="load")
+    offered = plain.locator(f":is({DEAD}) >> visible=true")
+    assert [element.evaluate("e => e.outerHTML.slice(0, 99)") for element in offered.all()] == []
     document = BeautifulSoup(site.page(name).read_bytes(), "html.parser")
     article = document.select_one("article")
     assert article
@@ -57,19 +59,11 @@ def test_page_is_whole_without_scripts(site: Site, server: Host, plain: Page, na
         box = image.bounding_box()
         assert box
         assert min(box["width"], box["height"]) > 20
-    plain.wait_for_timeout(50 * min(images.count(), 4))
+    settle(plain, server)
     answers = {path.rpartition("/")[2]: status for path, status in server.asked}
     for image in images.all():
         file = str(image.get_attribute("src")).partition("#")[0].rpartition("/")[2]
         assert file.startswith("data:") or answers.get(file) == 200, file
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_shows_nothing_dead_without_scripts(server: Host, plain: Page, name: str) -> None:
-    """Nothing is offered that only a script could do."""
-    plain.goto(server.address + name.removesuffix("index"))
-    offered = plain.locator(f":is({DEAD}) >> visible=true")
-    assert [element.evaluate("e => e.outerHTML.slice(0, 99)") for element in offered.all()] == []
 
 
 def test_sections_are_reached_without_scripts(server: Host, browser: Browser) -> None:

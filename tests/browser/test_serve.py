@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import environment, make_project
+from conftest import environment, make_project, started
 from playwright.sync_api import Page, expect
 
 
@@ -16,21 +16,17 @@ def test_edited_page_reloads(tmp_path: Path, phone: Page) -> None:
     command = [sys.executable, "-m", "mkdocs", "serve", "--dev-addr", place]
     with (
         (tmp_path / "log").open("w+", encoding="utf-8") as log,
-        subprocess.Popen(
+        started(
             command, cwd=tmp_path, env=environment(tmp_path), stdout=log, stderr=subprocess.STDOUT
         ) as server,
     ):
-        try:
-            for _ in range(300):
-                if "Serving on" in (tmp_path / "log").read_text(encoding="utf-8"):
-                    break
-                phone.wait_for_timeout(100)
-            said: list[str] = []
-            phone.on("console", lambda message: said.append(message.text))
-            phone.goto(f"http://{place}/")
-            expect(phone.locator("article")).to_contain_text("Before.")
-            (tmp_path / "docs/index.md").write_text("# Home\n\nAfter.\n", encoding="utf-8")
-            expect(phone.locator("article")).to_contain_text("After.", timeout=30_000)
-            assert set(said) == {"Enabled live reload"}
-        finally:
-            server.terminate()
+        while "Serving on" not in (tmp_path / "log").read_text(encoding="utf-8"):
+            assert server.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
+            phone.wait_for_timeout(100)
+        said: list[str] = []
+        phone.on("console", lambda message: said.append(message.text))
+        phone.goto(f"http://{place}/")
+        expect(phone.locator("article")).to_contain_text("Before.")
+        (tmp_path / "docs/index.md").write_text("# Home\n\nAfter.\n", encoding="utf-8")
+        expect(phone.locator("article")).to_contain_text("After.", timeout=120_000)
+        assert set(said) == {"Enabled live reload"}

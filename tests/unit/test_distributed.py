@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,30 +84,29 @@ class Run(NamedTuple):
         return content
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    folder = tmp_path_factory.mktemp("two")
-    options = ["--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2"]
-    log = folder / "log"
-    with log.open("wb") as output:
-        job = subprocess.Popen(
-            [sys.executable, "-m", "torch.distributed.run", *options, __file__, str(folder)],
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while not ((folder / "waiting").exists() and saved_at(folder / "killed.pt") == KILLED_AT):
-            assert job.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.05)
-        os.kill(int((folder / "waiting").read_text(encoding="utf-8")), signal.SIGKILL)
-        status = job.wait(60)
-        yield Run(folder, status, log.read_text(encoding="utf-8"))
-    finally:
-        job.terminate()  # and with it its processes
-        job.wait()
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from conftest import once, started  # which the processes of torchrun do without
+
+    def make(folder: Path) -> str:
+        options = ["--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2"]
+        command = [sys.executable, "-m", "torch.distributed.run", *options, __file__, str(folder)]
+        log = folder / "log"
+        environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+        with (
+            log.open("wb") as output,
+            started(command, env=environment, stdout=output, stderr=subprocess.STDOUT) as job,
+        ):
+            deadline = time.monotonic() + 240
+            while not (folder / "waiting").exists() or saved_at(folder / "killed.pt") != KILLED_AT:
+                assert job.poll() is None, log.read_text(encoding="utf-8")
+                assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+                time.sleep(0.05)
+            os.kill(int((folder / "waiting").read_text(encoding="utf-8")), signal.SIGKILL)
+            return str(job.wait(120))
+
+    folder, status = once(tmp_path_factory, "two", make)
+    return Run(folder, int(status), (folder / "log").read_text(encoding="utf-8"))
 
 
 def saved_at(path: Path) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import started
 from mnist_files import (  # noqa: F401 (two fixtures)
     TEST_LABELS,
     TRAIN_IMAGES,
@@ -156,13 +157,10 @@ def test_process_stopped_midway_leaves_the_old_state(
     tmp_path: Path, idx: dict[str, bytes], server: Mirrors, name: str
 ) -> None:
     command = command_line(tmp_path, server.url("stalls-at-last"))
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        assert server.stalled.wait(20)
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert server.stalled.wait(60)
         process.send_signal(getattr(signal, name))
-        _, errors = process.communicate(timeout=20)
-    finally:
-        process.kill()
+        _, errors = process.communicate(timeout=60)
     assert errors == b""
     assert find_mnist(tmp_path) is None
     assert not (tmp_path / "MNIST" / "raw").exists()

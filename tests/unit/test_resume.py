@@ -288,9 +288,11 @@ training.fit(Path(sys.argv[1]), save_every=1e9)
 
 
 def test_ctrl_c_in_a_process_saves(tmp_path: Path) -> None:
+    from conftest import started  # which this file does without when it is run as a script
+
     whole, path = tmp_path / "whole.pt", tmp_path / "stopped.pt"
     make_trainer(BRIEF, few(41)).fit(whole)
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", CTRL_C, str(path), str(Path(__file__).parent)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

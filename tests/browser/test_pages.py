@@ -1,0 +1,291 @@
+"""Each page visited once at each size of the window, and all promises held against that visit.
+
+A new page joins by lying in docs/, and a new promise by a function here that complains.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from conftest import EXECUTED, KINDS, ROOT, SIZES, Site
+from hosting import Host, listen, settle
+from matplotlib.image import imread
+from playwright.sync_api import Browser, Page, expect
+
+Theme = Literal["light", "dark"]
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+SCHEMES: dict[Theme, str] = {"light": "default", "dark": "slate"}  # Material's names for them
+MOST = 400  # stops of Tab on a page; more would be a circle
+# One template makes the pages of the reference from docstrings, so each is seen on a dark phone
+# only. These stand for all: the one with most text by hand, and the one with the widest code.
+SEEN_IN_FULL = {"reference/recipes", "reference/model"}
+REFERENCE = {f"reference/{path.stem}" for path in (ROOT / "docs/reference").glob("*.md")}
+IN_FULL = [*EXECUTED, KINDS, "getting-started", "404", *SEEN_IN_FULL]
+VISITS = [(name, size) for name in sorted(IN_FULL) for size in SIZES]
+VISITS += [(name, "phone") for name in sorted(REFERENCE - SEEN_IN_FULL)]
+
+
+class Visitor:
+    """A browser window of one size, in which page after page is read."""
+
+    def __init__(self, browser: Browser, size: str) -> None:
+        width, height = SIZES[size]
+        self.size = size
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        script = Path(__file__).with_name("visit.js").read_text(encoding="utf-8")
+        self.context.add_init_script(f"(() => {{{script}}})()")
+        self.page = self.context.new_page()
+        self.asked, self.complaints = listen(self.page)
+        self.session = self.context.new_cdp_session(self.page)
+
+
+class Visit:
+    """A page that is read to its end, walked through, unfolded, and looked at in its themes."""
+
+    def __init__(self, site: Site, host: Host, visitor: Visitor, name: str) -> None:
+        self.site, self.host, self.page, self.size = site, host, visitor.page, visitor.size
+        self.asked, self.complaints, self.name = visitor.asked, visitor.complaints, name
+        self.asked.clear()
+        self.complaints.clear()
+        self.themes: list[Theme] = ["light", "dark"] if name in IN_FULL else ["dark"]
+        self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        visitor.session.send("Network.clearBrowserCache")
+        self.sent = self.read()
+
+    def read(self) -> int:
+        """Open the page and read it to its end; return the bytes that it took."""
+        name = self.name.removesuffix("index")
+        path = f"{name}.html" if name == "404" else f"{name}/".lstrip("/")
+        self.page.goto("about:blank")
+        self.host.forget()
+        self.page.goto(self.host.address + path, wait_until="load")
+        self.page.evaluate("visit.scroll()")
+        settle(self.page, self.host)
+        return self.host.sent
+
+
+# The promises, in the order in which they are looked at. Each returns what is wrong.
+
+
+def what_is_read_stays_where_it_is(visit: Visit) -> object:
+    """From the first moment to the end of the page nothing moves."""
+    shift = visit.page.evaluate("visit.shift")
+    return shift if shift >= 0.001 else None
+
+
+def images_arrive_when_they_are_due(visit: Visit) -> object:
+    """Each has its size beforehand, waits until it is near the window, and is there when seen."""
+    return visit.page.evaluate("visit.loose()") or visit.page.evaluate("visit.missing()")
+
+
+def it_is_light(visit: Visit) -> object:
+    """The first visit takes at most 350 kB, and the next, with all to be asked again, 30 kB."""
+    if visit.size != "phone":
+        return None
+    second = visit.read()
+    print(f"{visit.name:32}{visit.sent:10,}{second:10,}")
+    return (visit.sent, second) if visit.sent > 350_000 or second > 30_000 else None
+
+
+def everything_is_reached_by_tab(visit: Visit) -> object:
+    """Each link, button, field and scrolled block has its turn, is on the screen, and marked."""
+    visit.page.emulate_media(reduced_motion="reduce")
+    return walk(visit.page)
+
+
+def walk(page: Page) -> list[str]:
+    """Press Tab until the focus leaves the page, unfold what is folded, and say what is wrong."""
+    page.evaluate("visit.still()")
+    page.evaluate("visit.start()")
+    wrong: list[str] = []
+    for _ in range(MOST):
+        page.keyboard.press("Tab")
+        seen = page.evaluate("visit.look()")
+        for _ in range(40):  # the script of the site may be a moment behind
+            if not seen or not seen[0]:
+                break
+            page.wait_for_timeout(50)
+            seen = page.evaluate("visit.look()")
+        if seen is None:
+            return [*wrong, *page.evaluate("visit.missed()")]
+        wrong += seen[0]
+        if seen[1]:
+            page.keyboard.press("Enter")
+            if page.evaluate("visit.look()")[1]:
+                wrong.append("a summary does not unfold by Enter")
+    return [*wrong, f"the focus has not left the page after {MOST} stops"]
+
+
+def it_fits_the_window(visit: Visit) -> object:
+    """The page is not wider than the window, with everything unfolded."""
+    visit.page.evaluate("visit.unfold()")
+    width = visit.page.evaluate("document.scrollingElement.scrollWidth")
+    return width if width > SIZES[visit.size][0] else None
+
+
+def copy_buttons_copy_the_cells(visit: Visit) -> object:
+    """A click on the first button, and each other, copy what was run; outputs have no button."""
+    if visit.size != "phone" or visit.name not in EXECUTED:
+        return None
+    page = visit.page
+    # The code of a tab that is not chosen cannot be seen, and is not a cell.
+    first = page.locator(".language-python.highlight >> visible=true").first
+    first.locator("button").click()
+    expect(page.locator(".md-dialog")).to_contain_text("Copied")
+    clicked = page.evaluate("navigator.clipboard.readText()")
+    texts = [text.rstrip("\n") for text in page.evaluate("visit.copied()")]
+    cells = visit.site.cells(visit.name)
+    wrong = [text for text, cell in zip(texts, cells, strict=False) if text != cell]
+    if [text for text in texts if text in cells] != cells or clicked.rstrip("\n") != texts[0]:
+        return wrong or texts
+    if not page.locator(".output, figure").count():
+        return "no output"
+    return page.locator(".output button").count() or None
+
+
+def every_rule_of_axe_is_kept(visit: Visit, theme: Theme) -> object:
+    """No rule of axe-core, its best practices included, is broken, with all details unfolded."""
+    return visit.page.evaluate("visit.axe()")
+
+
+def figures_follow_the_theme(visit: Visit, theme: Theme) -> object:
+    """Of each drawing the file of the theme is seen, in a light ink in the dark and vice versa."""
+    page = visit.page
+    images = page.locator("figure img[src*='#only-']")
+    visible = page.locator("figure img[src*='#only-'] >> visible=true")
+    sources = [str(image.get_attribute("src")) for image in visible.all()]
+    if 2 * len(sources) != images.count() or not all(s.endswith(f"#only-{theme}") for s in sources):
+        return sources
+    for source in sources:
+        path = visit.site.page(visit.name).parent / urlsplit(source).path
+        drawing = path.read_text(encoding="utf-8")
+        # Grey pixels of a digit would pass for ink.
+        if "<text" in drawing and "data:image" not in drawing and "currentColor" in drawing:
+            image = page.locator(f"figure img[src='{source}']")
+            image.scroll_into_view_if_needed()
+            image.evaluate("image => image.decode()")
+            ink = contrast(image.screenshot()) * (1 if theme == "dark" else -1)
+            return None if ink > 100 else f"{source} has an ink of {ink}"
+    return None
+
+
+def contrast(screenshot: bytes) -> float:
+    """Return how much brighter the greyest ink of a picture is than its ground, -255 to 255."""
+    pixels = imread(io.BytesIO(screenshot))[..., :3].reshape(-1, 3) * 255
+    colors, counts = np.unique(pixels.round(), axis=0, return_counts=True)
+    brightness = colors.mean(axis=1)
+    differences = (brightness - brightness[counts.argmax()])[np.ptp(colors, axis=1) < 20]
+    return float(differences[np.abs(differences).argmax()])
+
+
+def it_asks_only_its_own_host(visit: Visit) -> object:
+    """Nothing comes from elsewhere, nor from the host outside the folder of the site."""
+    return [url for url in visit.asked if not url.startswith((visit.host.address, "data:"))]
+
+
+def it_is_quiet(visit: Visit) -> object:
+    """No message in the console, no error, no answer but success, nothing that policy forbids."""
+    return visit.complaints + visit.page.evaluate("visit.forbidden")
+
+
+def it_forbids_foreign_and_inline_scripts(visit: Visit) -> object:
+    """The policy lets nothing run but the files and the hashed lines of the site."""
+    found = visit.page.locator("head > meta[http-equiv='Content-Security-Policy' i]").all()
+    policies = [str(element.get_attribute("content")) for element in found]
+    if len(policies) != 1:
+        return policies or "no policy"
+    parts = [part.split() for part in policies[0].split(";") if part.strip()]
+    policy = {name: sources for name, *sources in parts}
+    scripts = [policy.get(name, []) for name in ("script-src-elem", "script-src-attr")]
+    strange = [
+        source
+        for source in [*policy["script-src"], *scripts[0], *scripts[1]]
+        if source not in ("'self'", "'none'") and not source.startswith("'sha256-")
+    ]
+    everything = [source for sources in policy.values() for source in sources]
+    strange += [s for s in everything if "*" in s or "//" in s or s in ("http:", "https:")]
+    if len(policy) != len(parts):
+        strange.append("a directive given twice")
+    return strange if "default-src" in policy else "no default-src"
+
+
+FIRST: list[Callable[[Visit], object]] = [
+    what_is_read_stays_where_it_is,
+    images_arrive_when_they_are_due,
+    it_is_light,
+    everything_is_reached_by_tab,
+    it_fits_the_window,
+]
+IN_EACH_THEME: list[Callable[[Visit, Theme], object]] = [
+    every_rule_of_axe_is_kept,
+    figures_follow_the_theme,
+]
+LAST: list[Callable[[Visit], object]] = [
+    copy_buttons_copy_the_cells,
+    it_asks_only_its_own_host,
+    it_is_quiet,
+    it_forbids_foreign_and_inline_scripts,
+]
+
+
+@pytest.fixture(scope="session")
+def visitors(browser: Browser) -> Iterator[dict[str, Visitor]]:
+    visitors = {size: Visitor(browser, size) for size in SIZES}
+    yield visitors
+    for visitor in visitors.values():
+        visitor.context.close()
+
+
+@pytest.mark.parametrize(("name", "size"), VISITS)
+def test_page_keeps_its_promises(
+    request: pytest.FixtureRequest,
+    site: Site,
+    visitors: dict[str, Visitor],
+    subtests: pytest.Subtests,
+    name: str,
+    size: str,
+) -> None:
+    # Without an address of its own, a site has a page for dead links that lies at the root.
+    host = request.getfixturevalue("server" if name == "404" else "stale")
+    visit = Visit(site, host, visitors[size], name)
+    for promise in FIRST:
+        with subtests.test(promise.__name__):
+            assert not promise(visit), promise.__doc__
+    visit.page.evaluate(AXE)
+    for theme in visit.themes:
+        visit.page.emulate_media(color_scheme=theme)
+        body = visit.page.locator("body")
+        expect(body).to_have_attribute("data-md-color-scheme", SCHEMES[theme])
+        for look in IN_EACH_THEME:
+            with subtests.test(look.__name__, theme=theme):
+                assert not look(visit, theme), look.__doc__
+    for promise in LAST:
+        with subtests.test(promise.__name__):
+            assert not promise(visit), promise.__doc__
+
+
+def test_the_walk_sees_into_elements(visitors: dict[str, Visitor]) -> None:
+    """What is wrong in the shadow of an element is found like what is wrong on the page."""
+    page = visitors["desk"].page
+    page.goto("about:blank")
+    page.set_content("<button>Start</button><x-pad></x-pad>")
+    page.evaluate(
+        """() => {
+        const style = "<style>.bare:focus { outline: none }</style>"
+        const buttons = "<button>Fine</button><button class=bare>Bare</button>"
+        document.querySelector("x-pad").attachShadow({mode: "open"}).innerHTML =
+            style + buttons + "<a href='#' tabindex='-1'>Unreached</a>"
+        }"""
+    )
+    assert walk(page) == [
+        'button.bare does not show that it has the focus: "Bare"',
+        'a is not reached: "Unreached"',
+    ]
