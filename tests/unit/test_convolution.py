@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -64,20 +64,17 @@ def poolings(draw: Draw, *, dilated: bool) -> dict[str, Any]:
     return config
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
 @given(convolutions())
 def test_conv2d_is_that_of_torch(config: dict[str, Any]) -> None:
     ours = conv2d(**config)
     assert_same(ours, F.conv2d(config.pop("x"), config.pop("kernel"), **config))
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
 @given(poolings(dilated=True))
 def test_max_pool2d_is_that_of_torch(config: dict[str, Any]) -> None:
     assert_same(max_pool2d(**config), F.max_pool2d(config.pop("x"), **config))
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
 @given(poolings(dilated=False))
 def test_avg_pool2d_is_that_of_torch(config: dict[str, Any]) -> None:
     assert_same(avg_pool2d(**config), F.avg_pool2d(config.pop("x"), **config))

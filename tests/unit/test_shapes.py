@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -41,7 +41,6 @@ def image(size: IntOrPair) -> Tensor:
     return torch.zeros(1, 1, height, width)
 
 
-@settings(max_examples=2200, deadline=None, derandomize=True)
 @given(
     size=one_below(1, 16),
     kernel_size=one_below(1, 5),
@@ -65,7 +64,6 @@ def test_conv_output_size_is_that_of_torch(
     assert ours == theirs
 
 
-@settings(max_examples=2200, deadline=None, derandomize=True)
 @given(
     size=one_below(1, 16),
     kernel_size=one_below(1, 5),
@@ -91,7 +89,6 @@ def test_pool_output_size_is_that_of_torch_max_pooling(
     assert ours == theirs
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(
     size=one_below(1, 16),
     kernel_size=one_below(1, 5),

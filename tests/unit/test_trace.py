@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchinfo
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -102,7 +102,6 @@ def layers(draw: st.DrawFn, *, channels: int = 2, max_dilation: int = 2) -> nn.M
     return draw(st.sampled_from([nn.ReLU(), nn.BatchNorm2d(channels), nn.Identity()]))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(layers(), min_size=1, max_size=3))
 def test_counts_of_random_chains_are_those_of_torchinfo(chain: list[nn.Module]) -> None:
     # torchinfo counts a BatchNorm once an image, whatever its size; here it counts 0.
@@ -144,7 +143,6 @@ def seen(model: nn.Module, x: Tensor, *position: int) -> list[tuple[int, int]]:
     return list(extent(x.grad))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(layers(), min_size=1, max_size=3))
 def test_the_receptive_field_is_the_one_measured_by_gradients(chain: list[nn.Module]) -> None:
     x = torch.ones(1, 2, 80, 80, dtype=torch.float64)
@@ -158,7 +156,6 @@ def test_the_receptive_field_is_the_one_measured_by_gradients(chain: list[nn.Mod
     assert last_row.field_stride == tuple(b[0] - h[0] for h, b in zip(here, below, strict=True))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(layers(max_dilation=1), min_size=1, max_size=3), pairs(24, 32))
 def test_the_field_of_a_linear_layer_is_measured_too(
     chain: list[nn.Module], size: tuple[int, int]
