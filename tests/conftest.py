@@ -96,13 +96,6 @@ class Site(NamedTuple):
         raise LookupError(f"{name} is not in the cache")
 
 
-def addresses(site: Site, address: str) -> list[str]:
-    """List the address of each page of the site."""
-    pages = sorted(site.html.rglob("index.html"))
-    paths = [page.parent.relative_to(site.html).as_posix() for page in pages]
-    return [address if path == "." else f"{address}{path}/" for path in paths]
-
-
 def with_shapes_asserted(code: str) -> str:
     """Turn each comment that gives the shape of what its line assigns into an assertion.
 

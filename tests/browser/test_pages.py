@@ -24,10 +24,13 @@ MOST = 400  # stops of Tab on a page; more would be a circle
 # One template makes the pages of the reference from docstrings, so each is seen on a dark phone
 # only. These stand for all: the one with most text by hand, and the one with the widest code.
 SEEN_IN_FULL = {"reference/recipes", "reference/model"}
-REFERENCE = {f"reference/{path.stem}" for path in (ROOT / "docs/reference").glob("*.md")}
-IN_FULL = [*EXECUTED, KINDS, "getting-started", "404", *SEEN_IN_FULL]
-VISITS = [(name, size) for name in sorted(IN_FULL) for size in SIZES]
-VISITS += [(name, "phone") for name in sorted(REFERENCE - SEEN_IN_FULL)]
+DOCS = ROOT / "docs"
+PAGES = {p.relative_to(DOCS).with_suffix("").as_posix() for p in DOCS.rglob("*.md")}
+PAGES -= {"assets/fonts/README"}
+BY_TEMPLATE = {name for name in PAGES if name.startswith("reference/")} - SEEN_IN_FULL
+IN_FULL = [*sorted(PAGES - BY_TEMPLATE), KINDS, "404"]
+VISITS = [(name, size) for name in IN_FULL for size in SIZES]
+VISITS += [(name, "phone") for name in sorted(BY_TEMPLATE)]
 
 
 class Visitor:
