@@ -22,7 +22,7 @@ from cnn_tutorial.data import load_digits
 from cnn_tutorial.device import choose_device, has_bfloat16
 from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.recipes import RECIPES, Recipe
-from cnn_tutorial.shapes import trace
+from cnn_tutorial.trace import trace
 from cnn_tutorial.trainer import Trainer
 
 UNIT = replace(RECIPES["classic"], epochs=1)

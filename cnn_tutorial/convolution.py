@@ -48,7 +48,7 @@ def conv2d(
     channels_out, _, kh, kw = kernel.shape
     rows, columns = conv_output_size((h, w), (kh, kw), stride, padding, dilation)
     sh, sw = as_pair("stride", stride)
-    ph, pw = as_pair("padding", padding)
+    ph, pw = as_pair("padding", padding, 0)
     dh, dw = as_pair("dilation", dilation)
     bias = kernel.new_zeros(channels_out) if bias is None else bias
 
@@ -97,7 +97,7 @@ def max_pool2d(
     rows, columns = pool_output_size(
         size, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode
     )
-    ph, pw = as_pair("padding", padding)
+    ph, pw = as_pair("padding", padding, 0)
     x = F.pad(x, (pw, pw, ph, ph), value=-inf)  # (N, C, H + 2·ph, W + 2·pw)
     output = x.new_empty(*x.shape[:2], rows, columns)  # (N, C, H', W')
     for row, column, window in _windows(x, rows, columns, kernel_size, stride, dilation):
@@ -135,7 +135,7 @@ def avg_pool2d(
     size = _check_images(x)
     stride = kernel_size if stride is None else stride
     rows, columns = pool_output_size(size, kernel_size, stride, padding, ceil_mode=ceil_mode)
-    ph, pw = as_pair("padding", padding)
+    ph, pw = as_pair("padding", padding, 0)
     x = F.pad(x, (pw, pw, ph, ph))  # (N, C, H + 2·ph, W + 2·pw)
     output = x.new_empty(*x.shape[:2], rows, columns)  # (N, C, H', W')
     for row, column, window in _windows(x, rows, columns, kernel_size, stride, 1):

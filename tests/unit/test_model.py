@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnn_tutorial.convolution import conv2d, max_pool2d
 from cnn_tutorial.data import load_digits
 from cnn_tutorial.model import ConvolutionalNetwork, PoolingFirst, TwoConvolutions
-from cnn_tutorial.shapes import trace
+from cnn_tutorial.trace import trace
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cnn_tutorial.model import ConvolutionalNetwork, TwoConvolutions
-from cnn_tutorial.shapes import trace
+from cnn_tutorial.trace import trace
 
 DIGITS = torch.zeros(3, 1, 28, 28)
 

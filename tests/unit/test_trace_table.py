@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 from torch import nn
 
 from cnn_tutorial.model import ConvolutionalNetwork
-from cnn_tutorial.shapes import Trace, trace
+from cnn_tutorial.trace import Trace, trace
 
 DIGITS = torch.zeros(3, 1, 28, 28)
 NETWORK = trace(ConvolutionalNetwork(), DIGITS[:1])
