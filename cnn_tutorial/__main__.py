@@ -232,7 +232,7 @@ def _download(arguments: argparse.Namespace) -> int:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     from cnn_tutorial.benchmark import benchmark, table
-    from cnn_tutorial.checkpoint import write_whole
+    from cnn_tutorial.files import write_whole
 
     result = benchmark(arguments.seeds)
     print(f"\n{table(result)}")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnn_tutorial.checkpoint import write_whole
+from cnn_tutorial.files import write_whole
 
 if TYPE_CHECKING:
     from cnn_tutorial.figures import Figure

@@ -66,7 +66,9 @@ def test_data_root_is_the_variable_else_the_cache_folder(
 
 
 def test_importing_needs_no_torch() -> None:
-    code = "import sys, cnn_tutorial.download, cnn_tutorial.shapes; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, cnn_tutorial.download, cnn_tutorial.shapes; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

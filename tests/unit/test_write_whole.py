@@ -10,7 +10,7 @@ import pytest
 from checkpoint_files import RECIPE, half_trained, resumed
 from small_training import few, make_trainer
 
-from cnn_tutorial.checkpoint import write_whole
+from cnn_tutorial.files import write_whole
 
 
 def no_space(*_: Any) -> NoReturn:
