@@ -4,27 +4,21 @@ import io
 import re
 from pathlib import Path
 from textwrap import wrap
-from typing import Literal
 
 from matplotlib import get_data_path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from PIL import Image, ImageDraw, ImageFont
+from serving import is_served
 
 FONTS = Path(get_data_path(), "fonts/ttf")
 SHEETS = ((1, 28), (6, 26), (6, 13), (16, 11), (16, 5))  # channels and sides, layer by layer
-state = {"serving": False}
-
-
-def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
-    """Note whether anyone but the writer will see the pages."""
-    state["serving"] = command == "serve"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
     """Draw the card of a page, if the site has the address that a card needs."""
-    if config.site_url and not state["serving"]:
+    if config.site_url and not is_served(config):
         page.meta["card"] = f"assets/cards/{page.file.src_uri.removesuffix('.md')}.png"
         title = re.sub("[`*]", "", page.title or config.site_name)
         description = page.meta.get("description", config.site_description)

@@ -3,11 +3,11 @@
 import hashlib
 import re
 from base64 import b64encode
-from typing import Literal
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure.pages import Page
+from serving import is_served
 
 log = get_plugin_logger("policy")
 # What Material leaves without a name, and what keys do not reach: the label that opens the
@@ -29,13 +29,7 @@ POLICY = (
     "font-src 'self'; connect-src 'self'; worker-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
-state = {"serving": False}
 INLINE = re.compile(r"<script(?: id=\"__[a-z]+\")?>(.*?)</script>", re.DOTALL)
-
-
-def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
-    """Note whether the server of MkDocs will add its script, which reloads what was edited."""
-    state["serving"] = command == "serve"
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -56,7 +50,8 @@ def secure(output: str, name: str, config: MkDocsConfig) -> str:
         if count != 1:
             log.warning("%s: Material's %s is not where it was", name, old.pattern)
     offline: bool = config.plugins["material/offline"].config.enabled
-    if offline or state["serving"]:  # on a disk, the search needs an inline script too
+    # The search on a disk needs an inline script, and so does the server that reloads pages.
+    if offline or is_served(config):
         return output
     digests = {hashlib.sha256(script.encode()).digest() for script in INLINE.findall(output)}
     hashes = " ".join(sorted(f"'sha256-{b64encode(digest).decode()}'" for digest in digests))

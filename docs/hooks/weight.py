@@ -1,9 +1,7 @@
-"""Leaves out of pages and of their search what nobody reads, and of builds what was done before."""
+"""Leaves out of pages, and of the search, what nobody reads."""
 
 import re
-from typing import Any
 
-from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
@@ -16,24 +14,6 @@ PLAIN = re.compile(
 SKIPPED = re.compile(r'<div (class="(?:language-python|language-text output|output)\b)')
 EXCLUDED = "<div data-search-exclude "
 REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
-compiled = FileSystemBytecodeCache()
-
-
-def on_config(config: MkDocsConfig) -> None:
-    """Keep the compiled templates of mkdocstrings."""
-    mkdocstrings: Any = config.plugins["mkdocstrings"]
-    mkdocstrings.get_handler("python").env.bytecode_cache = compiled
-
-
-def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
-    """Keep the compiled templates of the theme."""
-    env.bytecode_cache = compiled
-
-
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
-    """Have the search show what explains a word before what only has it in a signature."""
-    if page.file.src_uri.startswith("reference/"):
-        page.meta["search"] = {"boost": 0.001}
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
