@@ -85,8 +85,8 @@ def what_is_read_stays_where_it_is(visit: Visit) -> object:
 
 
 def images_arrive_when_they_are_due(visit: Visit) -> object:
-    """Each has its size beforehand, waits until it is near the window, and is there when seen."""
-    return visit.page.evaluate("visit.loose()") or visit.page.evaluate("visit.missing()")
+    """Each has its size beforehand, and waits until it is near the window."""
+    return visit.page.evaluate("visit.loose()")
 
 
 def it_is_light(visit: Visit) -> object:
@@ -159,25 +159,34 @@ def every_rule_of_axe_is_kept(visit: Visit, theme: Theme) -> object:
     return visit.page.evaluate("visit.axe()")
 
 
+def images_are_there(visit: Visit, theme: Theme) -> object:
+    """Each image of the theme has arrived, also one that was folded away."""
+    return visit.page.evaluate("visit.missing()")
+
+
 def figures_follow_the_theme(visit: Visit, theme: Theme) -> object:
     """Of each drawing the file of the theme is seen, in a light ink in the dark and vice versa."""
     page = visit.page
-    images = page.locator("figure img[src*='#only-']")
-    visible = page.locator("figure img[src*='#only-'] >> visible=true")
+    themed = "figure img:is([src*='#only-'], [src*='.svg'])"  # photographs have one file for both
+    images, visible = page.locator(themed), page.locator(f"{themed} >> visible=true")
     sources = [str(image.get_attribute("src")) for image in visible.all()]
     if 2 * len(sources) != images.count() or not all(s.endswith(f"#only-{theme}") for s in sources):
         return sources
     for source in sources:
         path = visit.site.page(visit.name).parent / urlsplit(source).path
-        drawing = path.read_text(encoding="utf-8")
-        # Grey pixels of a digit would pass for ink.
-        if "<text" in drawing and "data:image" not in drawing and "currentColor" in drawing:
+        if is_inked(path):
             image = page.locator(f"figure img[src='{source}']")
             image.scroll_into_view_if_needed()
             image.evaluate("image => image.decode()")
             ink = contrast(image.screenshot()) * (1 if theme == "dark" else -1)
             return None if ink > 100 else f"{source} has an ink of {ink}"
     return None
+
+
+def is_inked(path: Path) -> bool:
+    """Say whether a drawing has text and no digits, whose grey pixels would pass for ink."""
+    drawing = path.read_text(encoding="utf-8")
+    return "<text" in drawing and "data:image" not in drawing and "currentColor" in drawing
 
 
 def contrast(screenshot: bytes) -> float:
@@ -192,6 +201,14 @@ def contrast(screenshot: bytes) -> float:
 def it_asks_only_its_own_host(visit: Visit) -> object:
     """Nothing comes from elsewhere, nor from the host outside the folder of the site."""
     return [url for url in visit.asked if not url.startswith((visit.host.address, "data:"))]
+
+
+def its_icon_is_there(visit: Visit) -> object:
+    """The icon, which browsers without windows do not ask for, is a file of the site."""
+    icons = visit.page.locator("link[rel~='icon']").evaluate_all("found => found.map(i => i.href)")
+    own = [url for url in icons if url.startswith(visit.host.address)]
+    lost = [url for url in own if visit.page.request.get(url).status != 200]
+    return lost if own and own == icons else icons or "no icon"
 
 
 def it_is_quiet(visit: Visit) -> object:
@@ -228,15 +245,18 @@ FIRST: list[Callable[[Visit], object]] = [
     it_fits_the_window,
 ]
 IN_EACH_THEME: list[Callable[[Visit, Theme], object]] = [
+    images_are_there,
     every_rule_of_axe_is_kept,
     figures_follow_the_theme,
 ]
 LAST: list[Callable[[Visit], object]] = [
     copy_buttons_copy_the_cells,
     it_asks_only_its_own_host,
+    its_icon_is_there,
     it_is_quiet,
     it_forbids_foreign_and_inline_scripts,
 ]
+PROMISES = [*FIRST, *IN_EACH_THEME, *LAST]
 
 
 @pytest.fixture(scope="session")
@@ -273,6 +293,17 @@ def test_page_keeps_its_promises(
     for promise in LAST:
         with subtests.test(promise.__name__):
             assert not promise(visit), promise.__doc__
+
+
+def test_visits_leave_nothing_out(site: Site) -> None:
+    """Each page that was built is visited, and the ink of drawings is seen on more than one."""
+    paths = [page.parent.relative_to(site.html) for page in site.html.rglob("index.html")]
+    built = {path.as_posix().replace(".", "index") for path in paths}
+    assert built == {name for name, _ in VISITS} - {"404"}
+    drawings = [
+        site.page(name).parent.rglob("figure-*.svg") for name in EXECUTED if name != "index"
+    ]
+    assert sum(any(map(is_inked, found)) for found in drawings) > 1
 
 
 def test_the_walk_sees_into_elements(visitors: dict[str, Visitor]) -> None:
