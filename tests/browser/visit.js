@@ -17,6 +17,15 @@ visit.all = (selector, root = document) => [
     .filter((element) => element.shadowRoot)
     .flatMap((element) => visit.all(selector, element.shadowRoot)),
 ];
+// What an element lies in as it is drawn, itself first: out of a slot, and out of a shadow.
+function* around(element) {
+  for (let part = element; part; part = part.assignedSlot ?? part.parentNode ?? part.host) {
+    yield part;
+  }
+}
+const holds = (outer, inner) => [...around(inner)].includes(outer);
+const within = (element, selector) =>
+  [...around(element)].find((part) => part.matches?.(selector));
 const isShown = (element) =>
   element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 
@@ -64,7 +73,10 @@ visit.still = () => {
   sheet.replaceSync(
     "*, ::before, ::after { transition: none !important; animation: none !important }",
   );
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  const shadows = visit.all("*").flatMap((element) => element.shadowRoot ?? []);
+  for (const root of [document, ...shadows]) {
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  }
 };
 
 // The rules of axe that are broken, each with its places.
@@ -115,7 +127,7 @@ const marks = (element) => {
 
 // A theme is shown by the label after its field, which chooses the next one.
 const next = (element) => (element.name === "__palette" ? [element.nextElementSibling] : []);
-const around = (element) =>
+const signs = (element) =>
   [
     element,
     ...next(element),
@@ -140,6 +152,16 @@ const inView = (box) =>
   box.top < innerHeight &&
   box.bottom > 0;
 
+const at = (x, y) => {
+  let hit = document.elementFromPoint(x, y);
+  for (let root = hit?.shadowRoot; root; root = hit.shadowRoot) {
+    const inner = root.elementFromPoint(x, y);
+    if (!inner || inner === hit) break;
+    hit = inner;
+  }
+  return hit;
+};
+
 // Whether some point of what shows an element is on the screen and not behind another thing.
 const isSeen = (element) =>
   [element, ...(element.labels ?? []), ...next(element)].some(
@@ -151,11 +173,11 @@ const isSeen = (element) =>
         return [0.5, 0.1, 0.9].some((share) => {
           const x = left + (right - left) * share;
           const y = top + (bottom - top) * share;
-          const hit = part.getRootNode().elementFromPoint(x, y);
+          const hit = at(x, y);
           return (
             hit &&
-            (part.contains(hit) ||
-              (hit.contains(part) &&
+            (holds(part, hit) ||
+              (holds(hit, part) &&
                 (hit.localName === "a" || getComputedStyle(part).pointerEvents === "none")))
           );
         });
@@ -165,7 +187,7 @@ const isSeen = (element) =>
 visit.start = () => {
   scrollTo(0, 0);
   for (const element of visit.all(THINGS)) {
-    around(element).forEach((part) => before.set(part, marks(part)));
+    signs(element).forEach((part) => before.set(part, marks(part)));
   }
 };
 
@@ -177,7 +199,7 @@ visit.look = () => {
   reached.add(element);
   const wrong = [];
   if (!isSeen(element)) wrong.push(say(element, "has the focus and is not seen"));
-  const isMarked = around(element).some((part) =>
+  const isMarked = signs(element).some((part) =>
     before.has(part) ? marks(part) !== before.get(part) : marks(part)[0] !== "f",
   );
   if (!isMarked) wrong.push(say(element, "does not show that it has the focus"));
@@ -192,15 +214,18 @@ visit.missed = () => {
     (reached.has(element) ||
       stops.some(
         (stop) =>
-          element.contains(stop) ||
-          (stop.type === "radio" && element.type === "radio" && stop.name === element.name),
+          holds(element, stop) ||
+          (stop.type === "radio" &&
+            element.type === "radio" &&
+            stop.name === element.name &&
+            stop.getRootNode() === element.getRootNode()),
       ) ||
       (element.localName === "label"
         ? element.control &&
           (isDone(element.control) ||
             (element.control.id === "__search" &&
               isDone(document.querySelector(".md-search__input"))))
-        : isDone(element.closest("label"))));
+        : isDone(within(element, "label"))));
   const scrolled = visit
     .all("pre, pre > code, div, table, math")
     .filter(
@@ -218,7 +243,7 @@ visit.missed = () => {
         box.right > 0 &&
         box.left < innerWidth &&
         !element.disabled &&
-        !element.closest("[inert]") &&
+        !within(element, "[inert]") &&
         !isDone(element) &&
         !(element.localName === "label" && getComputedStyle(element).cursor !== "pointer")
       );
