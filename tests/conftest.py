@@ -173,14 +173,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Note with a test of many promises what they are."""
+    if isinstance(item, pytest.Function) and "subtests" in item.fixturenames:
+        promises = [promise.__name__ for promise in item.module.PROMISES]
+        item.user_properties.append(("promises", promises))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which promises were not held, for want of a browser."""
     skipped = terminalreporter.getreports("skipped")
-    names = [report.nodeid for report in skipped if "no browser" in str(report.longrepr)]
-    if names:
+    missed = [report for report in skipped if "no browser" in str(report.longrepr)]
+    untested = {report.nodeid.partition("[")[0]: report.user_properties for report in missed}
+    if untested:
         terminalreporter.section("not tested, for want of a browser")
-        for name in dict.fromkeys(name.partition("[")[0] for name in names):
-            terminalreporter.line(name)
+    for name, properties in untested.items():
+        terminalreporter.line(name)
+        for promise in dict(properties).get("promises", []):
+            terminalreporter.line(f"    {promise}")
 
 
 @contextmanager
