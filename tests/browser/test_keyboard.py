@@ -66,7 +66,9 @@ def test_search_leads_to_a_result(server: Host, desk: Page, way: str) -> None:
         desk.keyboard.press(way)
     expect(desk.locator(".md-search__input")).to_be_focused()
     desk.keyboard.type("dilation")
-    expect(desk.locator(".md-search-result__item").first).to_be_visible()
+    first = desk.locator(".md-search-result__item a").first
+    expect(first).to_have_attribute("href", re.compile(r"h=dilation\b"))  # each letter asks
+    expect(first).to_be_visible()
     desk.keyboard.press("ArrowDown")
     chosen = str(desk.evaluate("document.activeElement.href"))
     assert chosen.startswith(f"{server.address}breakdown/")
