@@ -11,7 +11,10 @@ from mkdocs.structure.pages import Page
 PLAIN = re.compile(
     r'<span class="(?:bp|mf|mi|n|nn|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>'
 )
-SKIPPED = re.compile(r'<div (class="(?:language-python|language-text output|output)\b)')
+# Code and outputs of cells: not signatures, which are looked for, nor what is only shown.
+SKIPPED = re.compile(
+    r'<div (class="(?:language-python (?!doc-|not-run)|language-text output|output))'
+)
 EXCLUDED = "<div data-search-exclude "
 REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
 

@@ -124,3 +124,11 @@ def test_code_and_outputs_are_not_searched(site: Site, opened: Page) -> None:
     for word in sorted(only, key=lambda word: (-len(word), word))[:3]:
         found = [result.page for result in search(opened, word)]
         assert not [page for page in found if not page.startswith("reference/")], word
+
+
+def test_signatures_are_searched(site: Site) -> None:
+    """Whoever looks for a parameter finds the function that takes it."""
+    index = json.loads((site.html / "search" / "search_index.json").read_text(encoding="utf-8"))
+    found = {section["location"]: section["text"] for section in index["docs"]}
+    # A page that lists no source code, which has the parameters too.
+    assert "size: IntOrPair" in found["reference/shapes/#cnn_tutorial.shapes.conv_output_size"]
