@@ -84,3 +84,20 @@ def test_lines_are_told_apart_without_colour() -> None:
     with style.context(figures.STYLE):
         dashes = [entry["linestyle"] for entry in plt.rcParams["axes.prop_cycle"]]
     assert len(set(dashes)) == len(dashes)
+
+
+def test_any_figure_is_described_and_closed() -> None:
+    """A plain figure has the ink and the ground of the page, and is not shown once more."""
+    figure, axes = plt.subplots(figsize=(5, 3))
+    axes.plot([1, 2], "k", label="black")
+    axes.legend()
+    content, about = figures.Described(figure, "A line that rises")._repr_mimebundle_()
+    svg = content["image/svg+xml"]
+    assert about["image/svg+xml"] == {"alt": "A line that rises", "width": 480, "height": 288}
+    assert svg.startswith('<svg fill="currentColor" ')
+    assert "stroke: currentColor" in svg
+    assert "fill: var(--ground, #fff)" in svg
+    assert "#000000" not in svg
+    assert plt.get_fignums() == []
+    with pytest.raises(ValueError, match="needs an alt text"):
+        figures.Described(figure, " ")
