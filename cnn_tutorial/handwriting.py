@@ -1,4 +1,7 @@
-"""Digits from image files, made into what MNIST made of its own."""
+"""Digits from image files, made into what MNIST made of its own.
+
+In four steps: `fit_paper`, `find_ink`, `without_specks`, `place`.
+"""
 
 import math
 import warnings
@@ -12,10 +15,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+Grey = NDArray[np.float32]
+"""An image in grey, (H, W), from 0 (black) to 1 (white)."""
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 50_000_000
 WORKING_SIDE = 400  # images are averaged down to a longer side of at least this, less than twice
+FRAME = 16  # the frame of an image, where paper is looked for, is this part of its longer side
+FRAME_SAMPLES = 1000  # pixels of the frame that the paper is fitted to
+PAPER_SHARE = 0.6  # of the frame that is surely paper: the rest may be ink that touches it
 LEAST_CONTRAST = 1 / 16  # of the range from black to white
+INK_TO_NOISE = 5  # ink stands out by so many times the noise of the paper
+FULL_INK = 0.95  # the quantile of ink that counts as a full stroke: more is a glossy pen
+SPECK = 0.02  # less than this share of all ink, around a pixel, is a speck
+DIGIT_SIDE, SIDE = 20, 28  # of a digit of MNIST, and of the image that it is placed in
 
 
 def read_digit(path: Path | str) -> Tensor | None:
@@ -26,9 +39,8 @@ def read_digit(path: Path | str) -> Tensor | None:
     The ink may be darker or lighter than the paper, and the paper lit unevenly.
 
     Returns:
-        (1, 1, 28, 28), float32 in [0, 1], light on black; None if nothing stands out from the
-        paper by five times its noise, and, averaged over 3×3 pixels, by 1/16 of the range from
-        black to white more to one side, darker or lighter, than to the other.
+        (1, 1, 28, 28), float32 in [0, 1], light on black; None if there is no ink, as `find_ink`
+        decides.
 
     Raises:
         OSError: The file cannot be opened.
@@ -41,7 +53,7 @@ def read_digit(path: Path | str) -> Tensor | None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what Pillow could mend
-                papers = _read_grey(file)
+                images = _read_grey(file)
         except Image.DecompressionBombError as error:
             raise ValueError(f"{path} has more than {MOST_PIXELS:,} pixels.") from error
         except UnidentifiedImageError as error:
@@ -49,8 +61,12 @@ def read_digit(path: Path | str) -> Tensor | None:
         except Exception as error:  # Pillow raises many kinds for damaged files
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"{path} cannot be read as an image: {reason}") from error
-    inks = (_find_ink(grey) for grey in papers)
-    return next((_place(ink) for ink in inks if ink is not None), None)
+    for grey in images:
+        paper, noise = fit_paper(grey)
+        ink = find_ink(grey, paper, noise)
+        if ink is not None:
+            return place(ink)
+    return None
 
 
 def as_text(image: Tensor) -> str:
@@ -59,8 +75,94 @@ def as_text(image: Tensor) -> str:
     return "\n".join("".join(" ▀▄█"[u + 2 * v] for u, v in zip(*row, strict=True)) for row in rows)
 
 
-def _read_grey(file: BinaryIO) -> list[NDArray[np.float32]]:
-    """Return the image in grey from 0 to 1; if transparent, on white paper and on black."""
+def fit_paper(grey: Grey) -> tuple[NDArray[np.float64], np.float64]:
+    """Estimate what the paper looks like behind the digit, from the frame around it.
+
+    Light falls off smoothly, so the paper is a quadratic surface, fitted by least squares. Ink may
+    touch the frame: in ten rounds, the pixels that fit worst are left out of the next fit.
+
+    Returns:
+        The paper, (H, W), and its noise: the standard deviation of its pixels from the surface.
+    """
+    height, width = grey.shape
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)  # (H, W, 6)
+    margin = max(1, max(grey.shape) // FRAME)
+    frame = np.ones(grey.shape, bool)
+    frame[margin:-margin, margin:-margin] = False
+    every = max(1, frame.sum() // FRAME_SAMPLES)
+    frame_terms, frame_grey = terms[frame][::every], grey[frame][::every]
+    misfit = frame_grey - np.median(frame_grey)
+    for _ in range(10):
+        is_paper = np.abs(misfit) <= np.quantile(np.abs(misfit), PAPER_SHARE)
+        surface = np.linalg.lstsq(frame_terms[is_paper], frame_grey[is_paper], rcond=None)[0]
+        misfit = frame_grey - frame_terms @ surface
+    # 30 % of a normal distribution is within 0.385 standard deviations of its middle.
+    noise = np.quantile(np.abs(misfit), 0.3) / 0.385
+    return terms @ surface, noise
+
+
+def find_ink(grey: Grey, paper: NDArray[np.float64], noise: np.float64) -> Grey | None:
+    """Return how much ink each pixel holds, (H, W), from 0 (paper) to 1 (a full stroke).
+
+    Noise departs from the paper to both sides alike, ink to one. So there is ink if, averaged over
+    3×3 pixels, the image departs further to one side than to the other by 1/16 of the range from
+    black to white, and by five times the noise.
+
+    Returns:
+        The ink, light where it is strong, whichever side of the paper it was on; None if there is
+        none.
+    """
+    departure = (grey - paper).astype(np.float32)
+    smooth = F.avg_pool2d(torch.from_numpy(departure)[None], 3, 1, 1)
+    darker, lighter = float(-smooth.min()), float(smooth.max())
+    if abs(lighter - darker) < LEAST_CONTRAST:
+        return None
+    ink = departure if lighter > darker else -departure
+    least = max(LEAST_CONTRAST, INK_TO_NOISE * noise)
+    if ink.max() <= least:
+        return None
+    full = np.quantile(ink[ink > least], FULL_INK)
+    strokes = without_specks(ink > np.maximum(full / 2, least))
+    # Three standard deviations above the paper is where ink begins.
+    ink = ((ink - 3 * noise) / (full - 3 * noise)).clip(0, 1) * strokes
+    return ink.astype(np.float32) if ink.any() else None
+
+
+def without_specks(strokes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out of a mask (H, W) what is too little to be part of a digit, such as dust.
+
+    A pixel stays if the square around it, an eighth of the image wide, holds 2 % of all ink. What
+    stays grows by a pixel, so that the soft edges of strokes belong to it.
+    """
+    mask = torch.from_numpy(strokes).float()[None]  # (1, H, W)
+    around = 2 * max(1, round(max(strokes.shape) / 16)) + 1
+    near = F.avg_pool2d(mask, (around, 1), 1, (around // 2, 0))
+    near = F.avg_pool2d(near, (1, around), 1, (0, around // 2)) * around**2  # ink in the square
+    kept = mask * (near >= SPECK * mask.sum())
+    return F.max_pool2d(kept, 3, 1, 1)[0].bool().numpy()
+
+
+def place(ink: Grey) -> Tensor:
+    """Crop ink (H, W), scale it to 20 pixels, and centre its mass in an image (1, 1, 28, 28)."""
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = (max(1, round(DIGIT_SIDE * side / max(ink.shape))) for side in ink.shape)
+    small = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
+    digit = torch.from_numpy(np.array(small)).clamp(min=0)  # (height, width)
+    digit = digit / digit.max()  # thin strokes are faint by now
+    top, left = _empty_before(digit.sum(1)), _empty_before(digit.sum(0))
+    return F.pad(digit, (left, SIDE - width - left, top, SIDE - height - top))[None, None]
+
+
+def _empty_before(mass: Tensor) -> int:
+    """Return how many empty rows above a digit centre its mass, given that of each of its rows."""
+    middle = float((mass * torch.arange(len(mass))).sum() / mass.sum())
+    return min(max(math.ceil(SIDE / 2 - 0.5 - middle), 0), SIDE - len(mass))
+
+
+def _read_grey(file: BinaryIO) -> list[Grey]:
+    """Return the image in grey; if it is transparent, on white paper and on black."""
     image: Image.Image = Image.open(file, formats=FORMATS)
     if image.width * image.height > MOST_PIXELS:
         raise Image.DecompressionBombError
@@ -74,65 +176,11 @@ def _read_grey(file: BinaryIO) -> list[NDArray[np.float32]]:
     else:
         pages = [image.convert("F" if deep else "L")]
     factor = max(1, max(image.size) // WORKING_SIDE)
-    found = []
+    images = []
     for page in pages:
         page.info = image.info  # where the orientation is
         small = ImageOps.exif_transpose(page.reduce(factor))
         values = np.nan_to_num(np.asarray(small, np.float64), posinf=0, neginf=0)
         values -= min(0, values.min())
-        found.append((values / ((values.max() or 1) if deep else 255)).astype(np.float32))
-    return found
-
-
-def _find_ink(grey: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return how much ink each pixel (H, W) holds, from 0 to 1, or None if there is none."""
-    # The paper is a quadratic surface, fitted to most of the frame: ink that touches it is left.
-    height, width = grey.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)  # (H, W, 6)
-    margin = max(1, max(grey.shape) // 16)
-    frame = np.ones(grey.shape, bool)
-    frame[margin:-margin, margin:-margin] = False
-    every = max(1, frame.sum() // 1000)
-    at, seen = terms[frame][::every], grey[frame][::every]
-    rest = seen - np.median(seen)
-    for _ in range(10):
-        kept = np.abs(rest) <= np.quantile(np.abs(rest), 0.6)
-        paper = np.linalg.lstsq(at[kept], seen[kept], rcond=None)[0]
-        rest = seen - at @ paper
-    noise = np.quantile(np.abs(rest), 0.3) / 0.385  # of a normal distribution, ink left out
-    ink = (grey - terms @ paper).astype(np.float32)
-    # Noise departs from the paper to both sides alike, ink to one.
-    smooth = F.avg_pool2d(torch.from_numpy(ink)[None], 3, 1, 1)
-    low, high = float(-smooth.min()), float(smooth.max())
-    if abs(high - low) < LEAST_CONTRAST:
-        return None
-    ink = ink if high > low else -ink
-    least = max(LEAST_CONTRAST, 5 * noise)
-    if ink.max() <= least:
-        return None
-    full = np.quantile(ink[ink > least], 0.95)
-    mask = torch.from_numpy(ink > max(full / 2, least)).float()[None]  # (1, H, W)
-    # A speck is ink with less than 2 % of all ink around it.
-    around = 2 * max(1, round(max(grey.shape) / 16)) + 1
-    near = F.avg_pool2d(mask, (around, 1), 1, (around // 2, 0))
-    near = F.avg_pool2d(near, (1, around), 1, (0, around // 2)) * around**2
-    mask = F.max_pool2d(mask * (near >= 0.02 * mask.sum()), 3, 1, 1)  # with the soft edges
-    ink = ((ink - 3 * noise) / (full - 3 * noise)).clip(0, 1) * mask[0].numpy()
-    return ink.astype(np.float32) if ink.any() else None
-
-
-def _place(ink: NDArray[np.float32]) -> Tensor:
-    """Return the ink (H, W) as a digit of MNIST (1, 1, 28, 28)."""
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    size = [max(1, round(20 * side / max(ink.shape))) for side in ink.shape]
-    small = Image.fromarray(ink).resize((size[1], size[0]), Image.Resampling.BICUBIC)
-    digit = torch.from_numpy(np.array(small)).clamp(min=0)
-    digit = digit / digit.max()  # thin strokes are faint by now
-    before = []  # empty rows above, empty columns to the left
-    for dim, side in enumerate(size):
-        middle = float((digit.sum(1 - dim) * torch.arange(side)).sum() / digit.sum())
-        before.append(min(max(math.ceil(13.5 - middle), 0), 28 - side))
-    (top, left), (height, width) = before, size
-    return F.pad(digit, (left, 28 - width - left, top, 28 - height - top))[None, None]
+        images.append((values / ((values.max() or 1) if deep else 255)).astype(np.float32))
+    return images
