@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cnn_tutorial.download import data_root, download
+from cnn_tutorial.datasets import DATASETS, MNIST
 from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.support.download import data_root, download
 
 # torch takes seconds to import: only the commands that need it do so.
 
@@ -16,25 +17,31 @@ EXAMPLES = {
   cnn-tutorial download                  the full MNIST, into the user's cache folder
   cnn-tutorial download --root ~/data    into a folder of your own: say so to the
                                          tutorial by CNN_TUTORIAL_DATA=~/data
+  cnn-tutorial download --dataset FashionMNIST
 """,
     "train": """\
-  cnn-tutorial train                             the recipe "fast", into model.pt
+  cnn-tutorial train                             the recipe "fast", into model.safetensors
   cnn-tutorial train --resume                    go on after Ctrl-C or a crash
-  cnn-tutorial train --recipe accurate --checkpoint accurate.pt
+  cnn-tutorial train --recipe accurate --checkpoint accurate.safetensors
+  cnn-tutorial train --dataset FashionMNIST      clothes instead of digits
   torchrun --nproc-per-node 2 -m cnn_tutorial train
                                                  the same steps, shared by 2 processes
 """,
     "evaluate": """\
-  cnn-tutorial evaluate                          model.pt on the test digits
-  cnn-tutorial evaluate --checkpoint accurate.pt
+  cnn-tutorial evaluate                          model.safetensors on the test digits
+  cnn-tutorial evaluate --checkpoint accurate.safetensors
 """,
     "predict": """\
   cnn-tutorial predict seven.png                 a photo or a drawing of a single digit
-  cnn-tutorial predict *.jpg --checkpoint accurate.pt
+  cnn-tutorial predict *.jpg --checkpoint accurate.safetensors
 """,
     "benchmark": """\
   cnn-tutorial benchmark                         about 15 epochs of "classic": minutes
   cnn-tutorial benchmark --seeds 20 --json benchmark.json
+""",
+    "cache": """\
+  cnn-tutorial cache                     how many networks the pages have kept, and where
+  cnn-tutorial cache --clear             remove them: they are trained again when needed
 """,
 }
 
@@ -77,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_argument(
         "--seed", type=int, default=0, help="of all that is random (now: %(default)s)"
     )
+    _add_dataset(command)
     _add_checkpoint(command)
     command.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint, if it is there"
@@ -105,14 +113,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = add(
         _download,
         "download the full MNIST (12 MB), used from then on instead of the bundled sample",
-        "Download the full MNIST (12 MB, 55 MB unzipped), unless it is there.",
+        "Download the full MNIST (12 MB, 55 MB unzipped) or another data set, unless it is there.",
     )
+    _add_dataset(command)
     command.add_argument(
         "--root",
         type=Path,
         default=data_root(),
         metavar="FOLDER",
-        help="where to put MNIST/raw (now: %(default)s)",
+        help="where to put MNIST/raw, or the folder of another data set (now: %(default)s)",
     )
     command = add(
         _benchmark,
@@ -127,6 +136,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="trainings of each recipe, of accurate fewer (now: %(default)s)",
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="save the figures as JSON")
+    command = add(
+        _cache,
+        "say what the pages have trained and kept",
+        "Say how many trained networks are kept for the pages, how large they are, and where.",
+    )
+    command.add_argument("--clear", action="store_true", help="remove them")
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -141,9 +156,18 @@ def _add_checkpoint(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--checkpoint",
         type=Path,
-        default=Path("model.pt"),
+        default=Path("model.safetensors"),
         metavar="FILE",
         help="the file of the network (now: %(default)s)",
+    )
+
+
+def _add_dataset(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dataset",
+        choices=DATASETS,
+        default=MNIST.name,
+        help="of which data set (now: %(default)s)",
     )
 
 
@@ -151,30 +175,33 @@ def _train(arguments: argparse.Namespace) -> int:
     import torch
 
     from cnn_tutorial.data import load_digits
-    from cnn_tutorial.device import process, processes
+    from cnn_tutorial.support.checkpoint import resume
+    from cnn_tutorial.support.processes import joined_processes
     from cnn_tutorial.trainer import Trainer
 
     path = arguments.checkpoint
     if path.exists() and not arguments.resume:
         raise FileExistsError(f"{path} exists: go on with it by --resume, or name another file.")
-    with processes():
-        rank, world = process()
-        digits = load_digits()
+    with joined_processes():
+        digits = load_digits(dataset=DATASETS[arguments.dataset])
         torch.manual_seed(arguments.seed)
         recipe = RECIPES[arguments.recipe]
         trainer = Trainer(recipe.network(), digits, recipe, seed=arguments.seed)
         if path.exists():
-            trainer.resume(path)
-        if rank == 0:
-            where = f"{trainer.device.type} in {world} process{'es' * (world > 1)}"
-            print(f"{arguments.recipe}, {trainer.steps - trainer.position:,} steps on {where}")
+            resume(trainer, path)
+        if trainer.rank == 0:
+            steps = trainer.total_steps - trainer.progress.steps
+            where = f"{trainer.device.type} in {trainer.world_size} process"
+            where += "es" * (trainer.world_size > 1)
+            print(f"{arguments.recipe}, {steps:,} steps on {where}")
             print(f"Learning from {digits.source}", flush=True)
         try:
             history = trainer.fit(path, arguments.save_every)
         except KeyboardInterrupt:
-            print(f"Stopped after step {trainer.position:,}, saved in {path}: --resume goes on.")
+            step = trainer.progress.steps
+            print(f"Stopped after step {step:,}, saved in {path}: --resume goes on.")
             raise
-        if rank == 0:
+        if trainer.rank == 0:
             print(history)
             print(f"Saved in {path}; measure it by: cnn-tutorial evaluate --checkpoint {path}")
             if arguments.history:
@@ -183,26 +210,38 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from cnn_tutorial.checkpoint import load_network
     from cnn_tutorial.data import load_digits
-    from cnn_tutorial.device import choose_device, process, processes
     from cnn_tutorial.evaluation import evaluate
+    from cnn_tutorial.support.checkpoint import learned_from, load_network
+    from cnn_tutorial.support.device import choose_device
+    from cnn_tutorial.support.processes import joined_processes, rank_and_world_size
 
-    with processes():
+    with joined_processes():
         model = load_network(arguments.checkpoint).to(choose_device())
-        digits = load_digits()
-        found = evaluate(model, digits.test)
-        if process()[0] == 0:
-            print(f"Test digits of {digits.source}: {found}")
+        learned = learned_from(arguments.checkpoint)
+        digits = load_digits(dataset=learned.known_dataset())
+        if digits.source.is_sample and not learned.is_sample:
+            raise ValueError(
+                f"{arguments.checkpoint} learned from {learned}, which is not on disk, and the "
+                "test digits of the bundled sample are among those it learned: they would tell "
+                "nothing. Get the others by: cnn-tutorial download"
+            )
+        evaluation = evaluate(model, digits.test)
+        if rank_and_world_size()[0] == 0:
+            if digits.source != learned:
+                print(f"Learned from {learned}")
+            print(f"Test digits of {digits.source}: {evaluation}")
     return 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from cnn_tutorial.checkpoint import load_network
     from cnn_tutorial.evaluation import predict
     from cnn_tutorial.handwriting import as_text, read_digit
+    from cnn_tutorial.support.checkpoint import learned_from, load_network
 
     model = load_network(arguments.checkpoint)
+    classes = learned_from(arguments.checkpoint).classes
+    widest = max(map(len, classes))
     failed = False
     for path in arguments.images:
         try:
@@ -215,16 +254,18 @@ def _predict(arguments: argparse.Namespace) -> int:
             print(f"{path}: no answer, since nothing is written there")
             continue
         probabilities = predict(model, image)[0]  # (10,)
-        print(f"{path}: {probabilities.argmax()}\n\nThe network saw:\n{as_text(image)}\n")
-        for digit, probability in enumerate(probabilities.tolist()):
-            print(f"{digit}  {probability:6.1%}  {'█' * round(30 * probability)}".rstrip())
+        answer = classes[int(probabilities.argmax())]
+        print(f"{path}: {answer}\n\nThe network saw:\n{as_text(image)}\n")
+        for name, probability in zip(classes, probabilities.tolist(), strict=True):
+            bar = "█" * round(30 * probability)
+            print(f"{name:{widest}}  {probability:6.1%}  {bar}".rstrip())
         print()
     return int(failed)
 
 
 def _download(arguments: argparse.Namespace) -> int:
-    root = download(arguments.root)
-    print(f"The full MNIST is in {root}")
+    root = download(arguments.root, DATASETS[arguments.dataset])
+    print(f"The full {arguments.dataset} is in {root}")
     if root != data_root():
         print(f'To use it: export CNN_TUTORIAL_DATA="{root}"')
     return 0
@@ -232,12 +273,26 @@ def _download(arguments: argparse.Namespace) -> int:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     from cnn_tutorial.benchmark import benchmark, table
-    from cnn_tutorial.files import write_whole
+    from cnn_tutorial.support.files import write_whole
 
     result = benchmark(arguments.seeds)
     print(f"\n{table(result)}")
     if arguments.json:
         write_whole(arguments.json, f"{json.dumps(result, indent=1)}\n".encode())
+    return 0
+
+
+def _cache(arguments: argparse.Namespace) -> int:
+    from cnn_tutorial.cache import cache_folder, clear, kept
+
+    count, size = kept()
+    networks = f"{count} network{'s' * (count != 1)}, {size / 1e6:.1f} MB, in {cache_folder()}"
+    if arguments.clear:
+        clear()
+        print(f"Removed {networks}")
+    else:
+        print(networks)
+        print("To remove them: cnn-tutorial cache --clear")
     return 0
 
 

@@ -1,6 +1,5 @@
 """How exact and how fast the recipes are on this machine, measured side by side in one run."""
 
-import json
 import os
 import platform
 import statistics
@@ -9,32 +8,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
+from scipy.special import stdtrit
 from torch import nn
-from torch.distributions import StudentT
 
 from cnn_tutorial.data import load_digits
-from cnn_tutorial.device import choose_device, has_bfloat16
+from cnn_tutorial.datasets import Source
 from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.recipes import RECIPES, Recipe
+from cnn_tutorial.support.device import choose_device, has_bfloat16
 from cnn_tutorial.trace import trace
 from cnn_tutorial.trainer import Trainer
 
 UNIT = replace(RECIPES["classic"], epochs=1)
 MEASURED = ("fast", "small", "accurate")
 FIRST_SEED = 1000  # the hyper-parameters were chosen with lower ones
-
-
-def published() -> dict[str, Any]:
-    """Return what `benchmark(20)` measured on the full MNIST for this version of the package."""
-    path = Path(__file__).with_name("benchmark.json")
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
 
 
 def benchmark(seeds: int, say: Callable[[str], object] = print) -> dict[str, Any]:
@@ -69,7 +61,7 @@ def benchmark(seeds: int, say: Callable[[str], object] = print) -> dict[str, Any
     say(f"fast, in a process of its own: {cold:.1f} s")
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "digits": load_digits().source,
+        "digits": asdict(load_digits().source),
         "machine": describe_machine(),
         "unit": {"seconds": [seconds for _, seconds in runs["classic"]], "median_seconds": unit},
         "recipes": {name: _summary(name, runs[name], unit) for name in MEASURED},
@@ -92,23 +84,30 @@ def run(recipe: Recipe, number: int) -> tuple[float, float]:
     return evaluate(trainer.model, digits.test).accuracy, loading + training
 
 
-def interval(
-    values: Sequence[float], level: float = 0.95, *, of_one: bool = False
-) -> tuple[float, float]:
-    """Return the interval of the mean of values, or of one further value, by Student's t.
+def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Return the confidence interval of the mean of values, by Student's t.
 
     Args:
-        values: At least two.
-        level: The probability that it holds what it is of, were the values normally distributed.
-        of_one: Whether it is of one further value.
+        values: At least two, taken to be normally distributed.
+        level: The probability that such an interval holds the mean.
     """
-    n, mean, deviation = len(values), statistics.mean(values), statistics.stdev(values)
-    # The quantile of t: PyTorch has its density, so it is added up from the middle, 0.
-    t = torch.linspace(0, 100, 1_000_001, dtype=torch.float64)
-    density = StudentT(torch.tensor(n - 1.0, dtype=torch.float64)).log_prob(t).exp()
-    below = 0.5 + torch.cumulative_trapezoid(density, t)
-    quantile = float(t[1:][below >= (1 + level) / 2][0])
-    half = quantile * deviation * (1 / n + of_one) ** 0.5
+    return _t_interval(values, level, (1 / len(values)) ** 0.5)
+
+
+def prediction_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of one further value, by Student's t.
+
+    Args:
+        values: At least two, taken to be normally distributed.
+        level: The probability that such an interval holds the next value.
+    """
+    return _t_interval(values, level, (1 / len(values) + 1) ** 0.5)
+
+
+def _t_interval(values: Sequence[float], level: float, width: float) -> tuple[float, float]:
+    mean = statistics.mean(values)
+    quantile = float(stdtrit(len(values) - 1, (1 + level) / 2))
+    half = quantile * statistics.stdev(values) * width
     return mean - half, mean + half
 
 
@@ -149,8 +148,9 @@ def describe_machine() -> dict[str, str | int]:
 def table(result: dict[str, Any]) -> str:
     """Return the outcome of `benchmark` as a text for people."""
     machine, new = result["machine"], result["new_process"]
+    source = Source(**result["digits"] | {"classes": tuple(result["digits"]["classes"])})
     lines = [
-        f"{result['digits']}, {result['date']}",
+        f"{source}, {result['date']}",
         ", ".join(str(machine[name]) for name in ("processor", "system"))
         + f", {machine['threads']} threads, bfloat16 {machine['bfloat16']}",
         f"Python {machine['Python']}, torch {machine['torch']}",
@@ -158,14 +158,15 @@ def table(result: dict[str, Any]) -> str:
         "",
         "recipe    seeds  test accuracy, 95 % interval of the mean  seconds     U  of peak",
     ]
-    for name, found in result["recipes"].items():
-        low, high = found["interval"]
+    for name, measured in result["recipes"].items():
+        seeds, mean, (low, high) = (measured[key] for key in ("seeds", "mean", "interval"))
         lines.append(
-            f"{name:8}  {len(found['seeds']):5}  {found['mean']:13.2%}, {low:.2%} to {high:.2%}"
-            f"{found['median_seconds']:18.1f}  {found['ratio']:.2f}  {found['share_of_peak']:7.0%}"
+            f"{name:8}  {len(seeds):5}  {mean:13.2%}, {low:.2%} to {high:.2%}"
+            f"{measured['median_seconds']:18.1f}  {measured['ratio']:.2f}"
+            f"  {measured['share_of_peak']:7.0%}"
         )
     lines += ["", f"fast, as a command: {new['seconds']:.1f} s, {new['ratio']:.2f} U"]
-    if "sample" in result["digits"]:
+    if source.is_sample:
         lines += ["", "Measured on the sample: not comparable with figures for the full MNIST."]
     return "\n".join(lines)
 
@@ -181,8 +182,8 @@ def _summary(name: str, runs: Sequence[tuple[float, float]], unit: float) -> dic
         "seeds": list(range(FIRST_SEED, FIRST_SEED + len(runs))),
         "accuracies": accuracies,
         "mean": statistics.mean(accuracies),
-        "interval": interval(accuracies),
-        "one_run": interval(accuracies, 0.99, of_one=True),
+        "interval": mean_interval(accuracies),
+        "one_run": prediction_interval(accuracies, 0.99),
         "seconds": seconds,
         "median_seconds": median,
         "ratio": median / unit,
@@ -192,7 +193,7 @@ def _summary(name: str, runs: Sequence[tuple[float, float]], unit: float) -> dic
 
 def _seconds_of_a_new_process() -> float:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["train", "--recipe", "fast", "--checkpoint", f"{folder}/model.pt"]
+        command = ["train", "--recipe", "fast", "--checkpoint", f"{folder}/model.safetensors"]
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "cnn_tutorial", *command], check=True, capture_output=True

@@ -12,10 +12,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
-from cnn_tutorial.download import download as download_mnist
-from cnn_tutorial.download import find_mnist, name_source, raw_folder
-
-SAMPLE = Path(__file__).with_name("sample") / "digits.npz"
+from cnn_tutorial.datasets import MNIST, DataSet, Source
+from cnn_tutorial.support.download import (
+    PARTS,
+    download_command,
+    find_dataset,
+    raw_folder,
+    source_of,
+)
+from cnn_tutorial.support.download import download as download_dataset
 
 
 class Digits(NamedTuple):
@@ -29,10 +34,12 @@ class Digits(NamedTuple):
     train: TensorDataset
     validation: TensorDataset
     test: TensorDataset
-    source: str
+    source: Source
 
 
-def load_digits(root: Path | str | None = None, *, download: bool = False) -> Digits:
+def load_digits(
+    root: Path | str | None = None, dataset: DataSet = MNIST, *, download: bool = False
+) -> Digits:
     """Load the full MNIST if it is on disk, else the 10,000 bundled digits.
 
     A tenth of the training digits, drawn at random with a fixed seed, is the validation set; the
@@ -41,6 +48,8 @@ def load_digits(root: Path | str | None = None, *, download: bool = False) -> Di
     Args:
         root: The folder whose `MNIST/raw` is looked for; if None, `$CNN_TUTORIAL_DATA` or else
             the user's cache folder.
+        dataset: Another data set in the layout of MNIST, such as
+            `FASHION_MNIST` of [`cnn_tutorial.datasets`][cnn_tutorial.datasets].
         download: Download the full set into `root` first, if it is not there.
 
     Returns:
@@ -48,35 +57,37 @@ def load_digits(root: Path | str | None = None, *, download: bool = False) -> Di
 
     Raises:
         ValueError: `MNIST/raw` is there, but a file in it is missing or damaged.
+        FileNotFoundError: The data set is not on disk, and no sample of it comes with the package.
         ConnectionError: The download failed.
     """
     if download:
-        download_mnist(root)
-    found = find_mnist(root)
-    source = name_source(found)
-    if found is None:
+        download_dataset(root, dataset)
+    full_set = find_dataset(root, dataset)
+    source = source_of(dataset, full_set)
+    if full_set is None:
         _log_once(
-            f"Using {source}, since there is no {raw_folder(root)}; "
-            "`cnn-tutorial download` gets the full set."
+            f"Using {source}, since there is no {raw_folder(root, dataset)}; "
+            f"`{download_command(dataset)}` gets the full set."
         )
-        with np.load(SAMPLE) as arrays:
+        with np.load(str(dataset.sample)) as arrays:
             train, test = (
                 [torch.from_numpy(arrays[f"{part}_{kind}"]) for kind in ("images", "labels")]
                 for part in ("train", "test")
             )
     else:
-        _log_once(f"Using {source} in {found}.")
-        # Not on top, since the sample does without this second of import.
+        _log_once(f"Using {source} in {full_set}.")
+        # Imported here, since it takes a second that only the full set needs.
         from torchvision.datasets.mnist import read_image_file, read_label_file
 
         # These read just the files that were verified; the class MNIST would prefer a folder
         # `processed` of old versions, if there is one.
+        raw = raw_folder(full_set, dataset)
         train, test = (
             [
-                read_image_file(raw_folder(found) / f"{part}-images-idx3-ubyte"),
-                read_label_file(raw_folder(found) / f"{part}-labels-idx1-ubyte"),
+                read_image_file(raw / f"{part}-images-idx3-ubyte"),
+                read_label_file(raw / f"{part}-labels-idx1-ubyte"),
             ]
-            for part in ("train", "t10k")
+            for part in PARTS
         )
     images, labels = train
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
@@ -97,7 +108,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, digits: TensorDataset) -> None:
-        # Not on top, since all else does without this second of import.
+        # Imported here, since it takes a second that only this class needs.
         from torchvision.transforms import ToTensor
 
         images, self.labels = digits.tensors
@@ -138,15 +149,15 @@ def check_images(images: Tensor) -> None:
     Raises:
         ValueError: They are not float32 of shape `(N, 1, 28, 28)` with values in [0, 1], or none.
     """
-    found = f"{images.dtype} of shape {tuple(images.shape)}"
+    kind = f"{images.dtype} of shape {tuple(images.shape)}"
     if images.dtype == torch.float32 and images.shape[1:] == (1, 28, 28) and len(images):
         low, high = images.aminmax()
         if low >= 0 and high <= 1:  # which is not so for NaN
             return
-        found += f" with values from {low:g} to {high:g}"
+        kind += f" with values from {low:g} to {high:g}"
     raise ValueError(
         "Images must be torch.float32 of shape (N, 1, 28, 28), at least one, with values from 0 to "
-        f"1; these are {found}. Bytes become such values by: images.float() / 255"
+        f"1; these are {kind}. Bytes become such values by: images.float() / 255"
     )
 
 
@@ -157,15 +168,15 @@ def check_digits(images: Tensor, labels: Tensor) -> None:
         ValueError: As `check_images`, or the labels are not int64 of shape `(N,)` from 0 to 9.
     """
     check_images(images)
-    found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+    kind = f"{labels.dtype} of shape {tuple(labels.shape)}"
     if labels.dtype == torch.int64 and labels.shape == images.shape[:1]:
         low, high = labels.aminmax()
         if low >= 0 and high <= 9:
             return
-        found += f" from {low} to {high}"
+        kind += f" from {low} to {high}"
     raise ValueError(
         f"Labels must be torch.int64 of shape ({len(images)},) with values from 0 to 9; "
-        f"these are {found}."
+        f"these are {kind}."
     )
 
 

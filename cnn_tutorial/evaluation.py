@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from cnn_tutorial.data import check_digits, check_images
-from cnn_tutorial.device import add_up, process
+from cnn_tutorial.support.processes import rank_and_world_size, sum_over_processes
 
 
 class Evaluation(NamedTuple):
@@ -25,7 +25,7 @@ class Evaluation(NamedTuple):
         return self.correct / self.total
 
     @property
-    def interval(self) -> tuple[float, float]:
+    def wilson_interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy, were other digits drawn from where these come from.
 
         E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
@@ -36,7 +36,7 @@ class Evaluation(NamedTuple):
         return max(0.0, middle - half), min(1.0, middle + half)  # rounding may leave them
 
     def __str__(self) -> str:
-        low, high = self.interval
+        low, high = self.wilson_interval
         return (
             f"{self.accuracy:.2%} of {self.total:,} right, 95 % interval {low:.2%} to {high:.2%}, "
             f"loss {self.loss:.4f}"
@@ -61,13 +61,13 @@ def evaluate(model: nn.Module, digits: TensorDataset) -> Evaluation:
     """
     images, labels = digits.tensors
     check_digits(images, labels)
-    rank, world = process()
-    logits, labels = _logits(model, images[rank::world]), labels[rank::world]
+    rank, world_size = rank_and_world_size()
+    share = slice(rank, None, world_size)
+    logits, labels = _logits(model, images[share]), labels[share]
     loss = F.cross_entropy(logits, labels, reduction="sum")
-    found = torch.stack([loss, (logits.argmax(1) == labels).sum()])  # (2,)
-    if world > 1:
-        add_up([found])
-    loss_sum, correct = found.tolist()
+    sums = torch.stack([loss, (logits.argmax(1) == labels).sum()])  # (2,)
+    sum_over_processes([sums])
+    loss_sum, correct = sums.tolist()
     return Evaluation(loss_sum / len(images), int(correct), len(images))
 
 

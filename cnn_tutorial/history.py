@@ -2,12 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from cnn_tutorial.files import write_whole
-
-if TYPE_CHECKING:
-    from cnn_tutorial.figures import Figure
+from cnn_tutorial.support.files import write_whole
 
 
 class Epoch(NamedTuple):
@@ -33,7 +30,7 @@ class Epoch(NamedTuple):
 
 
 class History(list[Epoch]):
-    """The epochs of a training, in order: print it, plot it, or save it."""
+    """The epochs of a training, in order: print it, or save it."""
 
     def __str__(self) -> str:
         """Return a table."""
@@ -46,20 +43,6 @@ class History(list[Epoch]):
                 f"  {epoch.seconds:7.1f}  {epoch.images_per_second:8,.0f}"
             )
         return "\n".join(lines)
-
-    def plot(self, what: str = "loss") -> "Figure":
-        """Draw the curves of training and validation.
-
-        Args:
-            what: `"loss"` or `"accuracy"`.
-        """
-        from cnn_tutorial import plots  # not on top: a training without figures starts faster
-
-        named = {
-            part: [getattr(epoch, f"{part}_{what}") for epoch in self]
-            for part in ("train", "validation")
-        }
-        return plots.curves(range(1, len(self) + 1), named, "epoch", what)
 
     def save(self, path: Path | str) -> None:
         """Save the epochs as JSON.

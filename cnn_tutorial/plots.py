@@ -1,4 +1,4 @@
-"""The figures of the pages: each a drawing with its alt text, both made from the tensors shown."""
+"""The drawings of the pages: each has its alt text, and both are made from the tensors shown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,22 +7,10 @@ from typing import Any
 from matplotlib import style
 from torch import Tensor
 
-from cnn_tutorial.figures import (
-    FINE,
-    INK,
-    INPUT,
-    KERNEL,
-    OUTPUT,
-    RIGHT,
-    STYLE,
-    WRONG,
-    Figure,
-    measure,
-)
-
-WIDTH = 412  # at most: on a phone, the text of a wider figure would be too small to read
-LINE = 22  # height of a line of text
-GAP = 10  # between neighbours
+from cnn_tutorial.history import History
+from cnn_tutorial.support import stages
+from cnn_tutorial.support.colors import INK, INPUT, KERNEL, OUTPUT, RIGHT, WRONG
+from cnn_tutorial.support.drawing import FINE, GAP, LINE, STYLE, WIDTH, Drawing, measure
 
 Box = tuple[int, int, int, int]
 """Row, column, height and width of a region of a matrix."""
@@ -36,7 +24,7 @@ def images(
     columns: int = 5,
     boxes: Sequence[Box] = (),
     right: Sequence[bool] = (),
-) -> Figure:
+) -> Drawing:
     """Show images or feature maps beside each other, all on the same scale.
 
     Args:
@@ -66,7 +54,7 @@ def images(
     scale = min((WIDTH - GAP * (columns - 1)) / columns, 180) / width
     above = LINE * max(map(len, lines), default=0)
     size_x, size_y = scale * width, scale * height
-    drawing = Figure(alt)
+    drawing = Drawing(alt)
     for number, matrix in enumerate(maps):
         row, column = divmod(number, columns)
         x0, y0 = column * (size_x + GAP), above + row * (above + size_y + GAP)
@@ -86,7 +74,7 @@ def images(
 @style.context(STYLE)
 def matrices(
     named: Mapping[str, Tensor], signs: str = "", *, colors: Sequence[str] = (), digits: int = 2
-) -> Figure:
+) -> Drawing:
     """Write out small matrices, such as a window, a kernel and their products.
 
     Args:
@@ -103,7 +91,7 @@ def matrices(
     texts = {name: [[f"{v:z.{digits}f}" for v in row] for row in m] for name, m in named.items()}
     longest = max(measure(text) for rows in texts.values() for row in rows for text in row)
     cell, gap = max(24, longest + 8), 20
-    drawing = Figure(
+    drawing = Drawing(
         "; ".join(
             f"{name}, {len(rows)} by {len(rows[0])}: " + " / ".join(" ".join(row) for row in rows)
             for name, rows in texts.items()
@@ -135,7 +123,7 @@ def matrices(
 @style.context(STYLE)
 def slide(
     x: Tensor, feature_map: Tensor, row: int, column: int, *, kernel_size: int, stride: int = 1
-) -> Figure:
+) -> Drawing:
     """Show an input beside its output: the window at one position, and the value that it makes.
 
     Args:
@@ -150,7 +138,7 @@ def slide(
     scale = (WIDTH - 32) / (x.shape[1] + feature_map.shape[1])
     top, left = row * stride, column * stride
     value = float(feature_map[row, column])
-    drawing = Figure(
+    drawing = Drawing(
         f"Input of {x.shape[0]} by {x.shape[1]} with a frame around the {kernel_size} by "
         f"{kernel_size} window at row {top}, column {left}; an arrow to row {row}, column {column} "
         f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is {value:.2f}"
@@ -178,7 +166,7 @@ def slide(
 @style.context(STYLE)
 def windows(
     size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
-) -> Figure:
+) -> Drawing:
     """Show along one axis where each window of a convolution lies, a row each.
 
     Args:
@@ -192,7 +180,7 @@ def windows(
     starts = range(0, size + 2 * padding - span + 1, stride)
     cell = min(36, WIDTH / (size + 2 * padding))
     unread = size + padding - (starts[-1] + span)
-    drawing = Figure(
+    drawing = Drawing(
         f"A row of {size} pixels"
         + (f" with {padding} of padding on each side" if padding else "")
         + f"; below it {len(starts)} windows of {kernel_size} weights that span {span} pixels, "
@@ -215,7 +203,7 @@ def windows(
 
 
 @style.context(STYLE)
-def layers(named: Mapping[str, Tensor]) -> Figure:
+def layers(named: Mapping[str, Tensor]) -> Drawing:
     """Show what goes through a model: stacks of sheets, one sheet a channel, and rows of values.
 
     The sheet with the most contrast is in front. Each stage has a scale of values of its own. Up to
@@ -226,79 +214,37 @@ def layers(named: Mapping[str, Tensor]) -> Figure:
             that made them.
     """
     named = {name: x.detach() for name, x in named.items()}
-    stacks = [x for x in named.values() if x.ndim == 4]
-    columns = math.ceil(len(stacks) / max(1, math.ceil(len(stacks) / 3)))  # for even rows
-    scale = 86 / max((x.shape[3] for x in stacks), default=1)
-    cell = min(16, WIDTH / max((x.shape[1] for x in named.values() if x.ndim == 2), default=1))
-    rows: list[list[str]] = []
-    for name, x in named.items():
-        if x.ndim == 4 and rows and len(rows[-1]) < columns and named[rows[-1][0]].ndim == 4:
-            rows[-1].append(name)
-        else:
-            rows.append([name])
-    drawing, bottom = Figure(), -2.0 * GAP
-    alts: list[str] = []
-    for row in rows:
-        top = bottom + 2 * GAP
+    maps = [x for x in named.values() if x.ndim == 4]
+    vectors = [x for x in named.values() if x.ndim == 2]
+    scale = 86 / max((x.shape[3] for x in maps), default=1)  # of a pixel of a sheet
+    cell = min(16, WIDTH / max((x.shape[1] for x in vectors), default=1))
+    drawing, top, alts = Drawing(), 0.0, list[str]()
+    for row in stages.rows_of(named):
+        height = 0.0
         for number, name in enumerate(row):
             x, color = named[name], OUTPUT if alts else INPUT
-            middle = WIDTH * (0.5 + (number - (len(row) - 1) / 2) / 3)
+            middle = WIDTH * (0.5 + (number - (len(row) - 1) / 2) / stages.STACKS)
             drawing.write(middle, top + LINE * 0.5, name, weight="bold")
             drawing.write(middle, top + LINE * 1.4, str(tuple(x.shape)))
-            start = top + LINE * 2.2
+            below = top + 2.2 * LINE
             if x.ndim == 4:
-                height, said = _sheets(drawing, middle, start, x[0], scale, color)
+                drawn = stages.draw_sheets(drawing, middle, below, x[0], scale, color)
             elif x.shape[1] > 10:
-                low, high, width, height = float(x.min()), float(x.max()), cell * x.shape[1], 16.0
-                drawing.paint((middle - width / 2, start, width, height), x, low, high, color)
-                said = f"a row of {x.shape[1]} values from {low:.2f} to {high:.2f}"
+                drawn = stages.draw_values(drawing, middle, below, x, cell, color)
             else:
-                height, said = _bars(drawing, middle, start, x[0].tolist(), color)
-            alts.append(f"{name}: {said}")
-            bottom = max(bottom, start + height)
-    drawing.fit(WIDTH, bottom)
+                drawn = stages.draw_bars(drawing, middle, below, x[0].tolist(), color)
+            height = max(height, LINE * 2.2 + drawn)
+            alts.append(f"{name}: {stages.describe(x)}")
+        top += height + 2 * GAP
+    drawing.fit(WIDTH, top - 2 * GAP)
     drawing.alt = "; then ".join(alts)
     return drawing
-
-
-def _sheets(
-    drawing: Figure, middle: float, top: float, x: Tensor, scale: float, color: str
-) -> tuple[float, str]:
-    """Draw a stack; return its height, and what is seen."""
-    (count, rows, cols), low, high = x.shape, float(x.min()), float(x.max())
-    shift = min(6, 90 / count)
-    width, height, depth = scale * cols, scale * rows, shift * (count - 1)
-    covered = math.ceil(shift / scale)  # from this row and column on, by the next sheet
-    order = x.flatten(1).std(1, correction=0).argsort(stable=True)
-    for number, sheet in enumerate(x[order]):  # (H, W)
-        if number < count - 1:
-            sheet[covered:, covered:] = low  # nothing to store where nothing is seen
-        left = middle - (width + depth) / 2 + shift * number
-        drawing.paint((left, top + shift * number, width, height), sheet, low, high, color)
-    said = f"{count} sheet{'s' * (count > 1)} of {rows} by {cols}"
-    return height + depth, f"{said}, values from {low:.2f} to {high:.2f}"
-
-
-def _bars(
-    drawing: Figure, middle: float, top: float, values: list[float], color: str
-) -> tuple[float, str]:
-    """Draw a bar for each class; return their height, and what is seen."""
-    low, high, left = min(0, *values), max(0, *values), middle - 14 * len(values)
-    unit = 60 / (high - low or 1)
-    for number, value in enumerate(values):
-        bar = left + 28 * number + 3, top + unit * (high - max(value, 0)), 22, unit * abs(value)
-        drawing.box(*bar, fill=True, fc=color, lw=0)
-        weight = "bold" if value == max(values) else "normal"
-        drawing.write(bar[0] + 11, top + 60 + LINE / 2, str(number), weight=weight)
-    drawing.box(left, top + unit * high, 28 * len(values), 0, ec=FINE, lw=1)
-    bars = ", ".join(f"{number}: {value:z.2f}" for number, value in enumerate(values))
-    return 60 + LINE, f"a bar for each of {len(values)} classes, {bars}"
 
 
 @style.context(STYLE)
 def curves(
     x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
-) -> Figure:
+) -> Drawing:
     """Plot lines over a common axis, with their names above.
 
     Args:
@@ -307,7 +253,7 @@ def curves(
         xlabel: What `x` is, with its unit.
         ylabel: What the values are, with their unit.
     """
-    drawing = Figure(
+    drawing = Drawing(
         f"{ylabel} over {xlabel}. "
         + "; ".join(
             f"{name}: from {values[0]:.3g} at {x[0]:g} to {values[-1]:.3g} at {x[-1]:g}, "
@@ -316,8 +262,7 @@ def curves(
         )
     )
     columns = int(WIDTH / (45 + max(map(measure, named)))) or 1
-    above = 8 + LINE * math.ceil(len(named) / columns) * (len(named) > 1)  # the legend
-    height = above + 260
+    height = 268 + LINE * math.ceil(len(named) / columns) * (len(named) > 1)  # with the legend
     drawing.fit(WIDTH, height)
     place = (0.17, 52 / height, 0.8, 208 / height)
     axes = drawing.add_axes(place, xlabel=xlabel, ylabel=ylabel)
@@ -328,3 +273,15 @@ def curves(
     if len(x) < 10:
         axes.set_xticks(x)
     return drawing
+
+
+def learning_curves(history: History, what: str = "loss") -> Drawing:
+    """Plot how a training went, on the training digits and on the validation digits.
+
+    Args:
+        history: Its epochs.
+        what: `"loss"` or `"accuracy"`.
+    """
+    parts = ("train", "validation")
+    named = {part: [getattr(epoch, f"{part}_{what}") for epoch in history] for part in parts}
+    return curves(range(1, len(history) + 1), named, "epoch", what)

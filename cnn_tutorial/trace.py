@@ -77,17 +77,17 @@ class Trace:
         return "\n".join([header, "─" * len(header), *body, "─" * len(header), total])
 
     def _repr_html_(self) -> str:
-        header, *lines = [[escape(cell) for cell in line] for line in self._table()]
-        head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
-        *body, foot = (
-            f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>"
-            for name, *cells in lines
-        )
+        header, first, *body, total = [[escape(cell) for cell in line] for line in self._table()]
+        colors = ["", "", "output", "kernel number", "number", "number", "number"]
+        head = "".join(
+            f'<th scope="col" class="{color}">{cell}</th>'
+            for cell, color in zip(header, colors, strict=True)
+        ).replace(' class=""', "")
         return (
             "<table>\n<caption>Shape, cost and receptive field after each layer</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
-            + "\n".join(body)
-            + f"\n</tbody>\n<tfoot>{foot}</tfoot>\n</table>"
+            + "\n".join([_html_row(first, shape="input"), *map(_html_row, body)])
+            + f"\n</tbody>\n<tfoot>{_html_row(total)}</tfoot>\n</table>"
         )
 
     def _table(self) -> list[tuple[str, ...]]:
@@ -104,6 +104,14 @@ class Trace:
             lines.append((row.name, row.kind, str(row.output_shape), *counts, field, stride))
         lines.append(("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "", ""))
         return lines
+
+
+def _html_row(cells: list[str], shape: str = "") -> str:
+    """Return a row of the table: a name, a kind, a shape with a class, four numbers."""
+    name, kind, size, *numbers = cells
+    colored = f'<td class="{shape}">{size}</td>' if shape else f"<td>{size}</td>"
+    counts = "".join(f'<td class="number">{number}</td>' for number in numbers)
+    return f'<tr><th scope="row">{name}</th><td>{kind}</td>{colored}{counts}</tr>'
 
 
 class _Field(NamedTuple):

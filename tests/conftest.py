@@ -301,28 +301,3 @@ def phone(browser: "Browser") -> Iterator["Page"]:
     )
     yield context.new_page()
     context.close()
-
-
-# What follows is for the unit tests that train. They import torch and what lies beside them, which
-# the tests of the site do without.
-
-
-@pytest.fixture(scope="session")
-def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The checkpoint of a training that was stopped in its second epoch."""
-    from checkpoint_files import half_trained
-
-    path = tmp_path_factory.mktemp("good") / "checkpoint.pt"
-    half_trained(path)
-    return path.read_bytes()
-
-
-@pytest.fixture(scope="session")
-def end(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the training of the good checkpoint comes to."""
-    from checkpoint_files import RECIPE
-    from small_training import few, make_trainer, outcome
-
-    path = tmp_path_factory.mktemp("end") / "checkpoint.pt"
-    make_trainer(RECIPE, few(41)).fit(path)
-    return outcome(path)

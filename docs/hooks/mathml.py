@@ -47,6 +47,8 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
             said = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip().partition("\n")[0]
             log.warning("%s: formula %r: %s", page.file.src_uri, latex, said)
             return formula[0]
-        return re.sub(r' style="([^"]*)"', classes, drawn)
+        # The minifier takes an element that closes itself for one that is never closed.
+        closed = re.sub(r"<(\w+)([^<>]*)/>", r"<\1\2></\1>", drawn)
+        return re.sub(r' style="([^"]*)"', classes, closed)
 
     return FORMULA.sub(mathml, content)

@@ -10,15 +10,18 @@ from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import Any
 
+import colors
 from mkdocs.plugins import get_plugin_logger
 from PIL import Image
+
+from cnn_tutorial.support.colors import GROUND
 
 log = get_plugin_logger("outputs")
 # A page names each drawing twice, with the fragments by which Material hides one of them in each
 # theme; inside the file, the fragment is the :target that selects the ink.
 SVG_HEAD = (
-    r'<svg id="only-dark"\1><style>svg{color:#212228;--ground:#fff}'
-    "svg:target{color:#d8dae3;--ground:#1e2129}</style>"
+    '<svg id="only-dark"{}><style>svg{{color:{};--ground:{}}}'
+    "svg:target{{color:{};--ground:{}}}</style>"
 )
 TEXT = '<div class="language-text output no-copy highlight"><pre><code>{}\n</code></pre></div>'
 # Escape sequences of terminals: those that set a look, and what else is not to be seen.
@@ -126,16 +129,19 @@ class Outputs:
         if not alt:
             self._warn(
                 "shows a figure without alt text. Draw it with cnn_tutorial.plots, or show it by "
-                "cnn_tutorial.figures.Described(figure, alt) or IPython's Image(…, alt=…)"
+                "cnn_tutorial.support.drawing.Described(figure, alt) or IPython's Image(…, alt=…)"
             )
             return ""
         data: bytes | str
         if kind == "image/svg+xml":
             suffix, themes = "svg", ["#only-light", "#only-dark"]
-            drawing = content[content.index("<svg") :]
-            data = re.sub("<svg([^>]*)>", SVG_HEAD, drawing, count=1)
-            found = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', drawing)
-            width, height = map(float, found.groups()) if found else (400, 300)
+            _, attributes, rest = re.split("<svg([^>]*)>", content, maxsplit=1)
+            light, dark = colors.themes()
+            data = SVG_HEAD.format(attributes, *light, *dark) + rest.replace(
+                GROUND, "var(--ground)"
+            )
+            size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', attributes)
+            width, height = map(float, size.groups()) if size else (400, 300)
         else:
             suffix, themes = kind.removeprefix("image/"), [""]
             data = b64decode(content)
@@ -144,9 +150,9 @@ class Outputs:
         self.files[name] = data
         link = f"{PurePosixPath(self.page).stem}/{name}"
         width, height = about.get("width", width), about.get("height", height)
-        size = f"{{ width={round(float(width))} height={round(float(height))} loading=lazy }}"
+        sized = f"{{ width={round(float(width))} height={round(float(height))} loading=lazy }}"
         alt = re.sub(r"([][\\`*_<])", r"\\\1", " ".join(alt.split()))
-        images = [f"![{alt}]({link}{theme}){size}" for theme in themes]
+        images = [f"![{alt}]({link}{theme}){sized}" for theme in themes]
         return "\n".join(['<figure markdown="span">', *images, "</figure>"])
 
     def _keep(self, block: str) -> str:

@@ -1,4 +1,7 @@
-"""Makes an executed page Material's own Markdown: mkdocs-jupyter caches what MkDocs renders."""
+"""Makes an executed page Material's own Markdown: mkdocs-jupyter caches what MkDocs renders.
+
+Three of its functions are replaced: `on_config` and `on_nav` say which, and why.
+"""
 
 import hashlib
 import html
@@ -24,7 +27,7 @@ from mkdocs_jupyter import plugin as jupyter
 from outputs import Outputs
 from pygments.lexers.python import Python2Lexer, PythonLexer
 
-from cnn_tutorial.download import describe_source
+from cnn_tutorial.support.download import find_source
 
 log = get_plugin_logger("pages")
 CAPTION = re.compile(r"\n</figure>\n\n\*(?!\*)((?:.|\n(?!\n))+?)\*\n\n")  # italics after a figure
@@ -35,6 +38,7 @@ FOLD = '<details class="code" markdown>\n<summary>Code</summary>\n\n{}\n\n</deta
 NAMES = "|".join([*PythonLexer.aliases, *Python2Lexer.aliases, r"ipython\d?"])
 SHOWN = re.compile(rf'<div class="language-(?:{NAMES}) highlight">(.*?)</div>', re.DOTALL | re.I)
 ASIDE = re.compile(r'<!--.*?-->|<details class="mkdocstrings-source">.*?</details>', re.DOTALL)
+MEASURED = re.compile(r"measurements/\w+\.json")
 made: dict[str, Outputs] = {}  # of the page that is being built
 
 
@@ -45,23 +49,33 @@ def on_config(config: MkDocsConfig) -> None:
     os.environ |= {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     versions = [f"{name} {version(name)}" for name in ("torch", "torchvision", "matplotlib")]
     try:
-        digits = describe_source()
+        digits = str(find_source())
     except ValueError as error:
         raise BuildError(str(error)) from None
     setting = [digits, f"Python {platform.python_version()}", *versions, "CPU"]
     config.extra["setting"] = ", ".join(setting)
-    package = sorted(p for p in (root / "cnn_tutorial").rglob("*.*") if p.suffix != ".pyc")
-    inputs = repr([setting, [(path.name, path.read_bytes()) for path in package]]).encode()
-    digest = hashlib.sha256(inputs).hexdigest()
-
-    read.cache_clear()
-    jupyter.jupytext = SimpleNamespace(read=read)
+    package = {
+        path.relative_to(root / "cnn_tutorial").as_posix(): path.read_bytes()
+        for path in sorted((root / "cnn_tutorial").rglob("*.*"))
+        if path.suffix != ".pyc"
+    }
+    # Measurements decide the outputs of the pages alone that read them.
+    measured = {name: package.pop(name) for name in [*package] if MEASURED.fullmatch(name)}
+    digest = hashlib.sha256(repr([setting, package]).encode()).hexdigest()
 
     def cache_key(path: str, *_: object) -> str:
         notebook = read(path)
         code = [(cell.source, cell.metadata.get("tags")) for cell in code_cells(notebook)]
-        inputs = [digest, notebook.metadata["kernelspec"]["name"], code]
+        named = [content for name, content in measured.items() if Path(name).stem in repr(code)]
+        inputs = [digest, named, notebook.metadata["kernelspec"]["name"], code]
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
+
+    # Its own key sees the prose, and neither the package nor the digits.
+    jupyter._compute_cache_key = cache_key
+    # It asks often which pages are notebooks, and jupytext reads each anew, with other ideas of
+    # what is code.
+    read.cache_clear()
+    jupyter.jupytext = SimpleNamespace(read=read)
 
     try:
         Path(config.plugins["mkdocs-jupyter"].config["cache_dir"]).mkdir(
@@ -69,8 +83,6 @@ def on_config(config: MkDocsConfig) -> None:
         )
     except OSError as error:
         raise BuildError(_unwritable(error)) from None
-    jupyter._compute_cache_key = cache_key
-    jupyter._get_nb_toc_tokens = lambda *_: ([], None)  # MkDocs makes the table of contents
     jupyter.logger.setLevel("WARNING")
 
 
@@ -92,6 +104,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
         log.info("Running %s", names[path])
         return str(jupytext.writes(execute(read(path), names[path]), fmt="ipynb"))
 
+    # It would make HTML that is not the site's own, and wait for each page before the next.
     jupyter.convert.nb2html = run
 
     def render(page: Page) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+from minify_html import minify
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
@@ -26,10 +27,23 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Drop unused styles, the namespace of icons, which HTML knows, and indentation but of code."""
+    """Drop unused styles, and what browsers do without."""
     if 'class="doc ' not in output:
         output = REFERENCE.sub("", output)
-    parts = re.split(r"(<pre.*?</pre>)", output.replace(EXCLUDED, "<div "), flags=re.DOTALL)
-    texts = [text.replace(' xmlns="http://www.w3.org/2000/svg"', "") for text in parts[0::2]]
-    parts[0::2] = [re.sub(r"\s*\n\s*", "\n", text) for text in texts]
-    return "".join(parts)
+    return minified(output.replace(EXCLUDED, "<div "))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Do the same to the page that stands for missing ones."""
+    return minified(output_content) if template_name == "404.html" else output_content
+
+
+def minified(output: str) -> str:
+    """Drop the spaces and quotes that browsers do without."""
+    return minify(
+        output,
+        keep_closing_tags=True,
+        keep_html_and_head_opening_tags=True,
+        minify_doctype=False,
+        allow_noncompliant_unquoted_attribute_values=False,
+    )

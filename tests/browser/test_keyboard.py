@@ -41,7 +41,7 @@ def scheme(page: Page) -> str:
     return str(page.evaluate("document.body.dataset.mdColorScheme"))
 
 
-@pytest.mark.parametrize("name", ["index", EXECUTED, "reference/trainer"])
+@pytest.mark.parametrize("name", ["index", EXECUTED, "reference/training"])
 def test_content_is_one_key_away(server: Host, desk: Page, name: str) -> None:
     """The first stop of a page skips to its content: the next stop lies in it."""
     desk.goto(server.address + name.removesuffix("index"))

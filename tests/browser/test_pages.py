@@ -22,8 +22,8 @@ Theme = Literal["light", "dark"]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 SCHEMES: dict[Theme, str] = {"light": "default", "dark": "slate"}  # Material's names for them
 # One template makes the pages of the reference from docstrings, so each is seen on a dark phone
-# only. These stand for all: the one with most text by hand, and the one with the widest code.
-SEEN_IN_FULL = {"reference/recipes", "reference/model"}
+# only. This one, with the widest code, stands for all.
+SEEN_IN_FULL = {"reference/model"}
 DOCS = ROOT / "docs"
 PAGES = {p.relative_to(DOCS).with_suffix("").as_posix() for p in DOCS.rglob("*.md")}
 PAGES -= {"assets/fonts/README"}

@@ -131,4 +131,4 @@ def test_signatures_are_searched(site: Site) -> None:
     index = json.loads((site.html / "search" / "search_index.json").read_text(encoding="utf-8"))
     found = {section["location"]: section["text"] for section in index["docs"]}
     # A page that lists no source code, which has the parameters too.
-    assert "size: IntOrPair" in found["reference/shapes/#cnn_tutorial.shapes.conv_output_size"]
+    assert "size: IntOrPair" in found["reference/model/#cnn_tutorial.shapes.conv_output_size"]

@@ -23,6 +23,9 @@ SECOND = """
 ```python
 import time
 
+from cnn_tutorial.measurements import published
+
+print(len(published("benchmark")))
 time.time_ns()
 ```
 """
@@ -71,11 +74,14 @@ def test_pages_are_run_when_they_must_be(tmp_path: Path) -> None:
     assert "the bundled 8,000/2,000 sample" in project.first()
     time = project.second()
 
+    # Prose is no reason, and a measurement is one for the page that reads it.
     project.write("docs/index.md", FRONT + FIRST.replace("Prose.", "New prose, $x$."))
-    assert project.build(CNN_TUTORIAL_DATA=nowhere) == set()
+    project.write("cnn_tutorial/measurements/benchmark.json", "{}")
+    assert project.build(CNN_TUTORIAL_DATA=nowhere) == {"second.md"}
     assert "New prose, <math>" in project.first()
     assert "number 42" in project.first()
-    assert project.second() == time
+    assert project.second() != time
+    time = project.second()
 
     project.write("docs/index.md", FRONT + FIRST.replace('"number"', '"value"'))
     assert project.build(CNN_TUTORIAL_DATA=nowhere) == {"index.md"}
@@ -84,11 +90,11 @@ def test_pages_are_run_when_they_must_be(tmp_path: Path) -> None:
 
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    with (tmp_path / "cnn_tutorial" / "download.py").open("a", encoding="utf-8") as module:
+    with (tmp_path / "cnn_tutorial" / "datasets.py").open("a", encoding="utf-8") as module:
         for name, content in IDX_FILES.items():
             (raw / name).write_bytes(content)
             digest = md5(content).hexdigest()
-            module.write(f"FILES[{name!r}] = IdxFile({len(content)}, {digest!r}, 0, '')\n")
+            module.write(f"MNIST.files[{name!r}] = IdxFile({len(content)}, {digest!r}, 0, '')\n")
     project.write("cnn_tutorial/answer.py", "ANSWER = 43\n")
     assert project.build(CNN_TUTORIAL_DATA=nowhere) == both
     assert "value 43" in project.first()

@@ -68,7 +68,7 @@ def test_references_are_resolved(page: Tag) -> None:
     links = {link.get_text(): str(link["href"]) for link in page.select("p a[href]")}
     assert links["below"] == "#below"
     assert links["the other page"] == "../#part-i-cnn-model-breakdown"
-    assert links["conv2d"].endswith("convolution/#cnn_tutorial.convolution.conv2d")
+    assert links["conv2d"].endswith("model/#cnn_tutorial.convolution.conv2d")
     assert links["a link"] == "../getting-started/"
 
 
@@ -140,7 +140,7 @@ def test_nothing_is_shown_of_nothing(page: Tag) -> None:
 def test_drawing_is_a_file_for_each_theme(page: Tag, site: Site) -> None:
     for figure, alt, size in (
         (under(page, "plots.matrices")[0], "*x*, 1 by 1: 1.50; [y], 1 by 1: 3.00", None),
-        (under(page, "figures.Described")[0], "Two lines that cross", ("480", "288")),
+        (under(page, "drawing.Described")[0], "Two lines that cross", ("480", "288")),
         (under(page, "SVG(")[0], "A disc in the colour of the text", ("40", "40")),
     ):
         images = figure.find_all("img")

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup, Tag
 from conftest import EXECUTED, KINDS, ROOT, Site
 from mkdocs.utils.yaml import yaml_load
 
-from cnn_tutorial.download import describe_source
+from cnn_tutorial.support.download import find_source
 
 FETCHED = {"canonical", "next", "prev"}  # kinds of <link> that no browser fetches
 
@@ -90,7 +90,7 @@ def test_page_says_on_what_it_was_executed(site: Site, name: str) -> None:
     )
     assert said, line
     source, python, torch, torchvision, matplotlib, day = said.groups()
-    assert source == describe_source()
+    assert source == str(find_source())
     assert python == sys.version.split()[0]
     assert [torch, torchvision, matplotlib] == [
         version(name) for name in ("torch", "torchvision", "matplotlib")

@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnn_tutorial import data, download
-from cnn_tutorial.download import FILES, IdxFile
+from cnn_tutorial.datasets import MNIST, SAMPLE, IdxFile
 
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST.files
 
 
 @functools.cache
 def make_idx_files(train: int, test: int) -> dict[str, bytes]:
     """The first digits of the sample, as the four files of MNIST hold them."""
     contents = {}
-    with np.load(data.SAMPLE) as arrays:
+    with np.load(SAMPLE) as arrays:
         for part, prefix, count in (("train", "train", train), ("test", "t10k", test)):
             size = count.to_bytes(4, "big")
             side = (28).to_bytes(4, "big")
@@ -41,12 +40,17 @@ def md5(content: bytes) -> str:
 def small_mnist(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """A small MNIST of 200 and 50 real digits, which the code under test takes for the full one."""
     contents = make_idx_files(train=200, test=50)
-    table = {}
-    for name, content in contents.items():
-        zipped = gzip.compress(content, mtime=0)
-        table[name] = IdxFile(len(content), md5(content), len(zipped), md5(zipped))
-    monkeypatch.setattr(download, "FILES", table)
+    for name, file in table_of(contents).items():
+        monkeypatch.setitem(MNIST.files, name, file)
     return contents
+
+
+def table_of(contents: dict[str, bytes]) -> dict[str, IdxFile]:
+    zipped = {name: gzip.compress(content, mtime=0) for name, content in contents.items()}
+    return {
+        name: IdxFile(len(content), md5(content), len(zipped[name]), md5(zipped[name]))
+        for name, content in contents.items()
+    }
 
 
 def raw_files(root: Path) -> dict[str, bytes]:
@@ -57,8 +61,8 @@ def leftovers(root: Path) -> list[str]:
     return [path.name for path in (root / "MNIST").iterdir()]
 
 
-def write_raw(root: Path, contents: dict[str, bytes]) -> Path:
-    raw = root / "MNIST" / "raw"
+def write_raw(root: Path, contents: dict[str, bytes], dataset: str = "MNIST") -> Path:
+    raw = root / dataset / "raw"
     raw.mkdir(parents=True)
     for name, content in contents.items():
         (raw / name).write_bytes(content)

@@ -1,21 +1,25 @@
-"""Trainings of a few real digits for tests, and how to compare two of them."""
+"""Trainings of a few real digits for tests, their checkpoints, and how to compare two of them."""
 
 import functools
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from cnn_tutorial import checkpoint
 from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.recipes import Recipe
+from cnn_tutorial.support import checkpoint
 from cnn_tutorial.trainer import Trainer
 
 CPU = torch.device("cpu")
 BRIEF = Recipe(epochs=2, batch_size=10, learning_rate=1e-2)
+TINY = replace(BRIEF, channels=(2, 3))
+HALFWAY = 7  # steps, of the 10 that both recipes take with 41 digits: in the second epoch
 
 
 @functools.cache
@@ -49,6 +53,13 @@ def make_trainer(
     return Trainer(network or recipe.network(), digits, recipe, seed=seed, device=CPU)
 
 
+def resumed(path: Path, recipe: Recipe = TINY, train: int = 41) -> Trainer:
+    """A new training that goes on from a checkpoint."""
+    training = make_trainer(recipe, few(train))
+    checkpoint.resume(training, path)
+    return training
+
+
 def before_each_step(training: Trainer, do: Callable[[], None]) -> None:
     """Have something done before each step, which is not taken if that raises an error."""
     step = training.step
@@ -60,6 +71,22 @@ def before_each_step(training: Trainer, do: Callable[[], None]) -> None:
     training.step = do_and_step  # type: ignore[method-assign]
 
 
+def half_trained(
+    path: Path, recipe: Recipe = TINY, seed: int = 0, digits: Digits | None = None
+) -> Trainer:
+    """Train, and save at a step in the second epoch."""
+    training = make_trainer(recipe, digits or few(41), seed=seed)
+
+    def stop() -> None:
+        if training.progress.steps == HALFWAY:
+            raise EOFError
+
+    before_each_step(training, stop)
+    with pytest.raises(EOFError):
+        training.fit(path, save_every=0)
+    return training
+
+
 def largest_difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     """The largest difference of any value in two sets of named tensors."""
     assert one.keys() == other.keys()
@@ -68,10 +95,22 @@ def largest_difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> floa
 
 def outcome(path: Path) -> dict[str, Any]:
     """What a checkpoint holds that must not depend on interruptions: all but times."""
-    state = checkpoint.load(path)
-    state["history"] = [epoch[:-2] for epoch in state["history"]]
-    position, so_far, last_loss = state["position"]
-    return state | {"position": (position, so_far[:-1], last_loss)}
+    tensors, training = checkpoint.load(path)
+    timed = [training["progress"], *training["history"]]
+    for numbers in timed:
+        numbers.pop("seconds")
+        numbers.pop("images_per_second", None)
+    return {"tensors": tensors, "training": training}
+
+
+def state(training: Trainer) -> dict[str, Any]:
+    """All that a training has come to."""
+    return {
+        "model": training.model.state_dict(),
+        "optimizer": training.optimizer.state_dict()["state"],
+        "progress": asdict(training.progress),
+        "history": [epoch._asdict() for epoch in training.history],
+    }
 
 
 def same(one: Any, other: Any) -> bool:

@@ -4,7 +4,7 @@ import itertools
 import json
 import statistics
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -17,14 +17,16 @@ from cnn_tutorial.benchmark import (
     MEASURED,
     benchmark,
     convolution_rate,
-    interval,
-    published,
+    mean_interval,
+    prediction_interval,
     run,
     table,
 )
 from cnn_tutorial.data import Digits, load_digits
-from cnn_tutorial.download import find_mnist
+from cnn_tutorial.datasets import Source
+from cnn_tutorial.measurements import published
 from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.support.download import find_dataset
 
 
 # Quantiles of Student's t as in any table of it: 97.5 % and 99.5 %.
@@ -35,10 +37,10 @@ from cnn_tutorial.recipes import RECIPES
 def test_interval_is_that_of_students_t(n: int, level: float, quantile: float) -> None:
     values = [0.9 + 0.01 * i * i for i in range(n)]
     mean, deviation = statistics.mean(values), statistics.stdev(values)
-    low, high = interval(values, level)
+    low, high = mean_interval(values, level)
     assert (low + high) / 2 == pytest.approx(mean)
     assert high - mean == pytest.approx(quantile * deviation / n**0.5, rel=2e-4)
-    _, high_of_one = interval(values, level, of_one=True)
+    _, high_of_one = prediction_interval(values, level)
     assert high_of_one - mean == pytest.approx(quantile * deviation * (1 + 1 / n) ** 0.5, rel=2e-4)
 
 
@@ -66,12 +68,12 @@ def test_each_figure_follows_from_the_runs(result: dict[str, Any]) -> None:
     unit = statistics.median(result["unit"]["seconds"])
     assert result["unit"]["median_seconds"] == unit
     assert result["new_process"]["ratio"] == pytest.approx(12.5 / unit)
-    assert result["digits"] == load_digits().source
+    assert result["digits"] == json.loads(json.dumps(asdict(load_digits().source)))
     for name in MEASURED:
         found = result["recipes"][name]
         assert found["seeds"] == [FIRST_SEED, FIRST_SEED + 1, FIRST_SEED + 2]
         assert found["mean"] == pytest.approx(statistics.mean(found["accuracies"]))
-        assert found["interval"] == pytest.approx(interval(found["accuracies"]))
+        assert found["interval"] == pytest.approx(mean_interval(found["accuracies"]))
         assert found["ratio"] == pytest.approx(statistics.median(found["seconds"]) / unit)
         assert 0 < found["share_of_peak"] < 2
         assert all(
@@ -86,7 +88,7 @@ def test_table_is_for_people(result: dict[str, Any]) -> None:
         [line] = [line for line in text.splitlines() if line.startswith(f"{name} ")]
         assert f"{result['recipes'][name]['mean']:.2%}" in line
         assert f"{result['recipes'][name]['ratio']:.2f}" in line
-    assert ("not comparable" in text) == (find_mnist() is None)
+    assert ("not comparable" in text) == (find_dataset() is None)
     assert "threads" in text
     assert torch.__version__ in text
 
@@ -104,21 +106,21 @@ def test_convolution_rate_counts_forward_and_backward(monkeypatch: pytest.Monkey
 
 
 def test_what_is_published_is_complete() -> None:
-    found = published()
-    assert found["digits"] == "the full 60,000/10,000 MNIST"
+    found = published("benchmark")
+    assert str(Source(**found["digits"])) == "the full 60,000/10,000 MNIST"
     for name in MEASURED:
         recipe = found["recipes"][name]
         count = 5 if name == "accurate" else 20
         assert recipe["seeds"] == list(range(FIRST_SEED, FIRST_SEED + count))
-        assert recipe["interval"] == pytest.approx(interval(recipe["accuracies"]))
-        assert recipe["one_run"] == pytest.approx(interval(recipe["accuracies"], 0.99, of_one=True))
+        assert recipe["interval"] == pytest.approx(mean_interval(recipe["accuracies"]))
+        assert recipe["one_run"] == pytest.approx(prediction_interval(recipe["accuracies"], 0.99))
     assert table(found)
 
 
-@pytest.mark.skipif(find_mnist() is None, reason="the published figures are of the full MNIST")
+@pytest.mark.skipif(find_dataset() is None, reason="the published figures are of the full MNIST")
 @pytest.mark.parametrize("number", [0, 1])
 def test_published_seeds_can_be_had_again(number: int) -> None:
-    found = published()["recipes"]["fast"]
+    found = published("benchmark")["recipes"]["fast"]
     accuracy, _ = run(RECIPES["fast"], number)
     low, high = found["one_run"]
     assert low <= accuracy <= high

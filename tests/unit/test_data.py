@@ -18,9 +18,10 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 from cnn_tutorial import data
-from cnn_tutorial.data import SAMPLE, Digits, Pictures, check_digits, check_images, load_digits
-from cnn_tutorial.download import describe_source, find_mnist
+from cnn_tutorial.data import Digits, Pictures, check_digits, check_images, load_digits
+from cnn_tutorial.datasets import SAMPLE, DataSet
 from cnn_tutorial.sample import make_sample
+from cnn_tutorial.support.download import find_dataset, find_source
 
 README = SAMPLE.with_name("README.md").read_text(encoding="utf-8")
 
@@ -64,7 +65,7 @@ def test_sample_is_the_file_that_the_readme_describes() -> None:
 def test_sample_is_the_first_10000_training_digits_of_mnist(sample: Digits) -> None:
     ours = rows(sample.train) + rows(sample.validation) + rows(sample.test)
     assert f"sha256  {digest(ours)}\n" in README
-    root = find_mnist()
+    root = find_dataset()
     if root is not None:  # Else the digest stands for them.
         raw = root / "MNIST" / "raw"
         pixels = np.fromfile(raw / "train-images-idx3-ubyte", np.uint8)[16:].reshape(-1, 784)
@@ -207,13 +208,15 @@ def test_only_verified_files_are_read(tmp_path: Path, idx: dict[str, bytes]) -> 
 def test_source_is_said_in_the_same_words_without_torch(
     tmp_path: Path, idx: dict[str, bytes], sample: Digits
 ) -> None:
-    assert sample.source == describe_source(tmp_path) == "the bundled 8,000/2,000 sample"
+    assert sample.source == find_source(tmp_path)
+    assert str(sample.source) == "the bundled 8,000/2,000 sample"
     write_raw(tmp_path, idx)
     full = load_digits(tmp_path)
-    assert full.source == describe_source(tmp_path) == "the full 200/50 MNIST"
+    assert full.source == find_source(tmp_path)
+    assert str(full.source) == "the full 200/50 MNIST"
     for digits in (sample, full):
-        train = len(digits.train) + len(digits.validation)
-        assert f"{train:,}/{len(digits.test):,}" in digits.source
+        assert digits.source.train == len(digits.train) + len(digits.validation)
+        assert digits.source.test == len(digits.test)
 
 
 def test_variable_names_the_full_set(
@@ -221,9 +224,9 @@ def test_variable_names_the_full_set(
 ) -> None:
     write_raw(tmp_path, idx)
     monkeypatch.setenv("CNN_TUTORIAL_DATA", str(tmp_path))
-    assert load_digits().source == "the full 200/50 MNIST"
+    assert str(load_digits().source) == "the full 200/50 MNIST"
     monkeypatch.setenv("CNN_TUTORIAL_DATA", str(tmp_path / "nothing here"))
-    assert load_digits().source == "the bundled 8,000/2,000 sample"
+    assert str(load_digits().source) == "the bundled 8,000/2,000 sample"
 
 
 def test_damaged_set_is_not_replaced_by_the_sample(tmp_path: Path, idx: dict[str, bytes]) -> None:
@@ -239,14 +242,14 @@ def test_download_is_on_request_only(
 ) -> None:
     asked: list[object] = []
 
-    def download_here(root: Path) -> None:
+    def download_here(root: Path, dataset: DataSet) -> None:
         asked.append(root)
         write_raw(root, idx)
 
-    monkeypatch.setattr(data, "download_mnist", download_here)
-    assert "sample" in load_digits(tmp_path).source
+    monkeypatch.setattr(data, "download_dataset", download_here)
+    assert load_digits(tmp_path).source.is_sample
     assert asked == []
-    assert load_digits(tmp_path, download=True).source == "the full 200/50 MNIST"
+    assert str(load_digits(tmp_path, download=True).source) == "the full 200/50 MNIST"
     assert asked == [tmp_path]
 
 
@@ -274,7 +277,7 @@ def test_sample_needs_neither_torchvision_nor_a_network(
     for name in [name for name in sys.modules if name.startswith("torchvision")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torchvision", None)  # An import of it is an ImportError.
-    assert "sample" in load_digits(tmp_path).source
+    assert load_digits(tmp_path).source.is_sample
 
 
 # The same digits one by one, as torchvision hands them out
@@ -298,7 +301,7 @@ def test_pictures_are_what_torchvision_hands_out(tmp_path: Path, idx: dict[str, 
 
 
 def test_pictures_of_the_full_set_are_what_torchvision_hands_out() -> None:
-    root = find_mnist()
+    root = find_dataset()
     if root is None:
         pytest.skip("needs the full MNIST")
     assert_handed_out_alike(root)

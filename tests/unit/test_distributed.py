@@ -14,9 +14,9 @@ import torch
 from small_training import BRIEF, before_each_step, few, largest_difference, make_trainer
 from torch import Tensor
 
-from cnn_tutorial import checkpoint
-from cnn_tutorial.device import process, processes
 from cnn_tutorial.evaluation import evaluate
+from cnn_tutorial.support import checkpoint
+from cnn_tutorial.support.processes import joined_processes, rank_and_world_size
 
 RECIPES = {
     "one cycle": BRIEF,
@@ -30,7 +30,7 @@ KILLED_AT = 7
 
 def measure(name: str, folder: Path) -> dict[str, Any]:
     """Train by a recipe and note all that must not depend on the number of processes."""
-    rank, _ = process()
+    rank, _ = rank_and_world_size()
     training = make_trainer(RECIPES[name], few(TRAINED_ON, MEASURED_ON))
     gradients: list[dict[str, Tensor]] = []
 
@@ -50,11 +50,11 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
 
 def train_and_wait(folder: Path) -> None:
     """Train to a step at which one process waits to be killed, and the other one for it."""
-    rank, _ = process()
+    rank, _ = rank_and_world_size()
     training = make_trainer(BRIEF, few(TRAINED_ON))
 
     def wait() -> None:
-        if rank == 1 and training.position == KILLED_AT:
+        if rank == 1 and training.progress.steps == KILLED_AT:
             (folder / "new").write_text(str(os.getpid()), encoding="utf-8")
             (folder / "new").rename(folder / "waiting")
             time.sleep(600)
@@ -65,8 +65,8 @@ def train_and_wait(folder: Path) -> None:
 
 def main(folder: Path) -> None:
     """What each process does."""
-    with processes():
-        rank, _ = process()
+    with joined_processes():
+        rank, _ = rank_and_world_size()
         for name in RECIPES:
             torch.save(measure(name, folder), folder / f"{name}.found-{rank}")
         train_and_wait(folder)
@@ -110,7 +110,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def saved_at(path: Path) -> int:
-    return int(checkpoint.load(path)["position"][0])
+    return int(checkpoint.load(path).training["progress"]["steps"])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -157,8 +157,8 @@ def test_killed_process_ends_the_job_with_an_error(two: Run) -> None:
 
 def test_one_process_goes_on_from_what_the_killed_job_left(two: Run, tmp_path: Path) -> None:
     training = make_trainer(BRIEF, few(TRAINED_ON), seed=0)
-    training.resume(two.folder / "killed.pt")
-    assert training.position == KILLED_AT
+    checkpoint.resume(training, two.folder / "killed.pt")
+    assert training.progress.steps == KILLED_AT
     training.fit(tmp_path / "resumed.pt")
     whole = make_trainer(BRIEF, few(TRAINED_ON))
     whole.fit()

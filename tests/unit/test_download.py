@@ -23,8 +23,8 @@ from mnist_files import (  # noqa: F401 (two fixtures)
     write_raw,
 )
 
-from cnn_tutorial import download as module
-from cnn_tutorial.download import FILES, download, find_mnist
+from cnn_tutorial.datasets import MNIST
+from cnn_tutorial.support.download import download, find_dataset
 
 SHORT = 1  # second: for mirrors that stall; all others have the usual 30
 
@@ -33,18 +33,18 @@ def test_download_gives_the_four_files(
     tmp_path: Path, idx: dict[str, bytes], server: Mirrors, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "a folder" / "to be made"
-    assert download(root, [server.url("good")]) == root
+    assert download(root, mirrors=[server.url("good")]) == root
     assert raw_files(root) == idx
     assert leftovers(root) == ["raw"]
-    assert find_mnist(root) == root
-    assert server.requests == [f"/good/{name}.gz" for name in FILES]
+    assert find_dataset(root) == root
+    assert server.requests == [f"/good/{name}.gz" for name in MNIST.files]
     assert capfd.readouterr() == ("", ""), "the progress bar is for terminals only"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_files_are_readable_as_the_users_others(tmp_path: Path, server: Mirrors) -> None:
     (tmp_path / "other").mkdir()
-    download(tmp_path, [server.url("good")])
+    download(tmp_path, mirrors=[server.url("good")])
     assert (tmp_path / "MNIST" / "raw").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
@@ -52,13 +52,13 @@ def test_what_is_there_is_not_downloaded_again(
     tmp_path: Path, idx: dict[str, bytes], server: Mirrors
 ) -> None:
     write_raw(tmp_path, idx)
-    assert download(tmp_path, [server.url("good")]) == tmp_path
+    assert download(tmp_path, mirrors=[server.url("good")]) == tmp_path
     assert server.requests == []
 
 
 def test_empty_folder_is_filled(tmp_path: Path, idx: dict[str, bytes], server: Mirrors) -> None:
     write_raw(tmp_path, {})
-    download(tmp_path, [server.url("good")])
+    download(tmp_path, mirrors=[server.url("good")])
     assert raw_files(tmp_path) == idx
 
 
@@ -81,7 +81,7 @@ def test_bad_mirror_is_followed_by_the_next(
     tmp_path: Path, idx: dict[str, bytes], server: Mirrors, kind: str
 ) -> None:
     timeout = SHORT if kind in ("silent", "stalls", "dribbles") else 30
-    download(tmp_path, [server.url(kind), server.url("good")], timeout)
+    download(tmp_path, mirrors=[server.url(kind), server.url("good")], timeout=timeout)
     assert raw_files(tmp_path) == idx
     # A mirror that failed is not waited for again, once another has been found good.
     assert [path.split("/")[1] for path in server.requests] == [kind, *["good"] * 4]
@@ -92,7 +92,7 @@ def test_all_mirrors_and_what_to_do_are_in_the_error(tmp_path: Path, server: Mir
     closed = "http://127.0.0.1:9/"
     start = time.monotonic()
     with pytest.raises(ConnectionError) as error:
-        download(tmp_path, [*mirrors, closed, "nonsense"], SHORT)
+        download(tmp_path, mirrors=[*mirrors, closed, "nonsense"], timeout=SHORT)
     assert time.monotonic() - start < 20, "three mirrors stall, the others answer at once"
     lines = str(error.value).splitlines()
     assert lines[0] == f"{TRAIN_IMAGES}.gz could not be downloaded."
@@ -103,27 +103,28 @@ def test_all_mirrors_and_what_to_do_are_in_the_error(tmp_path: Path, server: Mir
     assert lines[-1].startswith("Check the connection and try again, or put the four files")
     assert str(tmp_path / "MNIST" / "raw") in lines[-1]
     assert leftovers(tmp_path) == []
-    assert find_mnist(tmp_path) is None
+    assert find_dataset(tmp_path) is None
 
 
 def test_unzipped_files_are_verified_too(
     tmp_path: Path, server: Mirrors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = module.FILES[TRAIN_IMAGES]._replace(md5="0" * 32)
-    monkeypatch.setitem(module.FILES, TRAIN_IMAGES, wrong)
+    wrong = MNIST.files[TRAIN_IMAGES]._replace(md5="0" * 32)
+    monkeypatch.setitem(MNIST.files, TRAIN_IMAGES, wrong)
     with pytest.raises(ConnectionError, match="wrong checksum: the MD5 unzipped is"):
-        download(tmp_path, [server.url("good")])
+        download(tmp_path, mirrors=[server.url("good")])
     assert leftovers(tmp_path) == []
 
 
 def command_line(root: Path, mirror: str) -> list[str]:
     """`cnn-tutorial download` in a process of its own, with the small MNIST and its mirror."""
-    files = {name: tuple(file) for name, file in module.FILES.items()}
+    files = {name: tuple(file) for name, file in MNIST.files.items()}
     code = f"""if True:
         import sys
-        from cnn_tutorial import __main__, download
-        download.FILES = {{name: download.IdxFile(*file) for name, file in {files}.items()}}
-        download.download.__defaults__ = (None, [{mirror!r}], 30)
+        from cnn_tutorial import __main__
+        from cnn_tutorial.datasets import MNIST, IdxFile
+        MNIST.files.update({{name: IdxFile(*file) for name, file in {files}.items()}})
+        object.__setattr__(MNIST, "mirrors", [{mirror!r}])
         sys.exit(__main__.main(["download", "--root", {str(root)!r}]))"""
     return [sys.executable, "-c", code]
 
@@ -146,7 +147,7 @@ def test_interruption_midway_leaves_the_old_state(
 
     monkeypatch.setattr(Path, "write_bytes", interrupted)
     with pytest.raises((KeyboardInterrupt, MemoryError, OSError)):
-        download(tmp_path, [server.url("good")])
+        download(tmp_path, mirrors=[server.url("good")])
     assert written == [TRAIN_IMAGES, TRAIN_LABELS]
     assert leftovers(tmp_path) == []
 
@@ -162,13 +163,13 @@ def test_process_stopped_midway_leaves_the_old_state(
         process.send_signal(getattr(signal, name))
         _, errors = process.communicate(timeout=60)
     assert errors == b""
-    assert find_mnist(tmp_path) is None
+    assert find_dataset(tmp_path) is None
     assert not (tmp_path / "MNIST" / "raw").exists()
     if name == "SIGINT":
         assert process.returncode == 130
         assert leftovers(tmp_path) == []
     # And what a killed process leaves is in nobody's way.
-    download(tmp_path, [server.url("good")])
+    download(tmp_path, mirrors=[server.url("good")])
     assert raw_files(tmp_path) == idx
 
 
@@ -177,7 +178,7 @@ def test_two_downloads_at_once_both_succeed(
 ) -> None:
     # The server holds the last file back until both ask for it, so that they do overlap.
     with ThreadPoolExecutor(2) as pool:
-        results = [pool.submit(download, tmp_path, [server.url("meets")]) for _ in range(2)]
+        results = [pool.submit(download, tmp_path, mirrors=[server.url("meets")]) for _ in range(2)]
         assert [result.result() for result in results] == [tmp_path, tmp_path]
     assert raw_files(tmp_path) == idx
     assert leftovers(tmp_path) == ["raw"]
@@ -196,7 +197,7 @@ def test_set_that_appears_damaged_meanwhile_is_left_alone(
 
     monkeypatch.setattr(Path, "rename", late)
     with pytest.raises(ValueError, match=f"{TEST_LABELS} is not the idx file"):
-        download(tmp_path, [server.url("good")])
+        download(tmp_path, mirrors=[server.url("good")])
     assert raw_files(tmp_path) == foreign
     assert leftovers(tmp_path) == ["raw"]
 
@@ -213,5 +214,5 @@ def test_progress_bar_in_a_terminal(tmp_path: Path, server: Mirrors) -> None:
     shown = os.read(terminal, 100_000).decode()
     os.close(terminal)
     os.close(stderr)
-    for name in FILES:
+    for name in MNIST.files:
         assert f"{name}.gz: 100%" in shown

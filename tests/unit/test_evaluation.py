@@ -104,7 +104,7 @@ def boundary(correct: int, total: int, sign: int) -> float:
     ("correct", "total"), [(1, 2), (1, 10), (9, 10), (81, 263), (1968, 2000), (9916, 10_000)]
 )
 def test_interval_solves_the_score_equation(correct: int, total: int) -> None:
-    low, high = Evaluation(0.0, correct, total).interval
+    low, high = Evaluation(0.0, correct, total).wilson_interval
     assert low == pytest.approx(boundary(correct, total, -1), abs=1e-12)
     assert high == pytest.approx(boundary(correct, total, +1), abs=1e-12)
 
@@ -118,7 +118,7 @@ def test_interval_of_the_literature() -> None:
         (0, 20, 0.0000, 0.1611),
         (1, 29, 0.0061, 0.1718),
     ]:
-        found = Evaluation(0.0, correct, total).interval
+        found = Evaluation(0.0, correct, total).wilson_interval
         assert found == pytest.approx((low, high), abs=6e-5)
 
 
@@ -126,7 +126,7 @@ def test_interval_stays_within_what_an_accuracy_can_be() -> None:
     for total in range(1, 3000):
         for correct in (0, total):
             evaluation = Evaluation(0.0, correct, total)
-            low, high = evaluation.interval
+            low, high = evaluation.wilson_interval
             assert 0 <= low < high <= 1
             assert "-0" not in str(evaluation)
 

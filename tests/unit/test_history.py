@@ -1,14 +1,12 @@
-"""The history of a training: its table, its figures and its file."""
+"""The history of a training: its table and its file."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from cnn_tutorial.figures import Figure
 from cnn_tutorial.history import Epoch, History
 
 EPOCHS = [
@@ -29,22 +27,6 @@ def test_every_line_of_a_long_table_is_as_wide_as_its_head() -> None:
     lines = str(History(EPOCHS * 60)).splitlines()
     assert len(lines) == 121
     assert len({len(line) for line in lines}) == 1
-
-
-@pytest.mark.parametrize("what", ["loss", "accuracy"])
-def test_plot_shows_both_curves_and_says_so(what: str) -> None:
-    drawing = History(EPOCHS).plot(what)
-    assert isinstance(drawing, Figure)
-    expected = [
-        [getattr(epoch, f"{part}_{what}") for epoch in EPOCHS] for part in ("train", "validation")
-    ]
-    lines = [line for axes in drawing.axes for line in axes.get_lines()]
-    curves = [(np.array(line.get_xdata()), np.array(line.get_ydata())) for line in lines]
-    assert [(x.tolist(), y.tolist()) for x, y in curves] == [([1, 2], y) for y in expected]
-    for word in ("train", "validation", "epoch", what):
-        assert word in drawing.alt
-    [bundle, _] = drawing._repr_mimebundle_()
-    assert bundle["image/svg+xml"].startswith("<svg")
 
 
 def test_file_is_json_that_gives_the_history_back(tmp_path: Path) -> None:

@@ -16,14 +16,17 @@ from torch.utils.data import TensorDataset
 
 from cnn_tutorial import __main__, benchmark, data
 from cnn_tutorial.__main__ import main
-from cnn_tutorial.checkpoint import load_network
 from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.evaluation import evaluate, predict
+from cnn_tutorial.measurements import published
 from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.support.checkpoint import load_network
 from cnn_tutorial.trainer import Trainer
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "download", "benchmark"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "predict", "download", "benchmark", "cache"]
+)
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ["--help"], [command, "--help"]:
         with pytest.raises(SystemExit) as stop:
@@ -46,7 +49,7 @@ def test_download_goes_to_the_data_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CNN_TUTORIAL_DATA", str(tmp_path))
-    monkeypatch.setattr(__main__, "download", lambda root: root)
+    monkeypatch.setattr(__main__, "download", lambda root, dataset: root)
     assert main(["download"]) == 0
     assert capsys.readouterr().out == f"The full MNIST is in {tmp_path}\n"
 
@@ -54,7 +57,7 @@ def test_download_goes_to_the_data_root(
 def test_download_elsewhere_says_how_to_use_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(__main__, "download", lambda root: root)
+    monkeypatch.setattr(__main__, "download", lambda root, dataset: root)
     assert main(["download", "--root", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"The full MNIST is in {tmp_path}",
@@ -84,7 +87,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(root: Any) -> None:
+    def interrupted(root: Any, dataset: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(__main__, "download", interrupted)
@@ -106,34 +109,37 @@ def test_runs_as_a_module_without_torch() -> None:
 
 
 @pytest.fixture
-def few_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def few_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Digits:
     """Have the commands use 2,000, 100 and 100 real digits, in an empty folder."""
     digits = load_digits()
     train, validation, test = (
         TensorDataset(*(tensor[:count] for tensor in part.tensors))
         for part, count in zip(digits[:3], (2000, 100, 100), strict=True)
     )
-    few = Digits(train, validation, test, "2,000 digits")
-    monkeypatch.setattr(data, "load_digits", lambda: few)
+    few = Digits(train, validation, test, digits.source)
+    monkeypatch.setattr(data, "load_digits", lambda dataset: few)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return few
 
 
-def test_train_evaluate_predict(few_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_evaluate_predict(few_digits: Digits, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--seed", "5", "--history", "history.json"]) == 0
     output = capsys.readouterr()
     assert output.err == ""  # quiet where nobody watches
-    assert "Learning from 2,000 digits" in output.out
-    assert "Saved in model.pt" in output.out
-    [epoch] = json.loads((few_digits / "history.json").read_text())
+    assert f"Learning from {load_digits().source}" in output.out
+    assert "Saved in model.safetensors" in output.out
+    [epoch] = json.loads(Path("history.json").read_text())
     assert f"{epoch['validation_accuracy']:.2%}" in output.out
 
     assert main(["evaluate"]) == 0
-    found = evaluate(load_network("model.pt"), data.load_digits().test)
-    assert capsys.readouterr().out == f"Test digits of 2,000 digits: {found}\n"
+    found = evaluate(load_network("model.safetensors"), few_digits.test)
+    expected = f"Test digits of {few_digits.source}: {found}\n"
+    assert capsys.readouterr().out == expected
 
-    images, labels = data.load_digits().test.tensors
-    digit = int((predict(load_network("model.pt"), images).argmax(1) == labels).nonzero()[0])
+    images, labels = few_digits.test.tensors
+    digit = int(
+        (predict(load_network("model.safetensors"), images).argmax(1) == labels).nonzero()[0]
+    )
     picture = (255 - 255 * images[digit, 0]).byte().numpy()  # dark on light
     Image.fromarray(picture).resize((280, 280)).save("digit.png")
     Image.new("L", (100, 100), 200).save("blank.png")
@@ -148,44 +154,49 @@ def test_train_evaluate_predict(few_digits: Path, capsys: pytest.CaptureFixture[
     assert "no.png" in second
 
 
-def test_train_overwrites_nothing(few_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (few_digits / "model.pt").write_text("mine")
+def test_train_overwrites_nothing(few_digits: Digits, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("model.safetensors").write_text("mine")
     for option in [], ["--resume"]:
         assert main(["train", *option]) == 1
-        assert (few_digits / "model.pt").read_text() == "mine"
+        assert Path("model.safetensors").read_text() == "mine"
         [line] = capsys.readouterr().err.splitlines()
-        assert line.startswith("cnn-tutorial: error: model.pt ")
+        assert line.startswith("cnn-tutorial: error: model.safetensors ")
 
 
 def test_ctrl_c_saves_and_resume_ends_alike(
-    few_digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    few_digits: Digits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", "--checkpoint", "whole.pt"]) == 0
+    assert main(["train", "--checkpoint", "whole.safetensors"]) == 0
     step = Trainer.step
 
     def step_with_ctrl_c(self: Trainer, *arguments: Any) -> None:
-        if self.position == 7:
+        if self.progress.steps == 7:
             signal.raise_signal(signal.SIGINT)
         step(self, *arguments)
 
     monkeypatch.setattr(Trainer, "step", step_with_ctrl_c)
     assert main(["train"]) == 130
-    assert "Stopped after step 8, saved in model.pt: --resume goes on." in capsys.readouterr().out
+    assert (
+        "Stopped after step 8, saved in model.safetensors: --resume goes on."
+        in capsys.readouterr().out
+    )
     monkeypatch.setattr(Trainer, "step", step)
     assert main(["train", "--resume"]) == 0
-    weights = (load_network(name).state_dict() for name in ("whole.pt", "model.pt"))
+    weights = (
+        load_network(name).state_dict() for name in ("whole.safetensors", "model.safetensors")
+    )
     whole, resumed = weights
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_diverged(
-    few_digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    few_digits: Digits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(RECIPES, "fast", replace(RECIPES["fast"], learning_rate=1e30))
     assert main(["train"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert "learning rate" in line
-    assert load_network("model.pt")  # from before the first step
+    assert load_network("model.safetensors")  # from before the first step
 
 
 def test_benchmark_prints_a_table_and_saves_json(
@@ -195,10 +206,10 @@ def test_benchmark_prints_a_table_and_saves_json(
 
     def published_again(seeds: int) -> dict[str, Any]:
         asked.append(seeds)
-        return benchmark.published()
+        return published("benchmark")
 
     monkeypatch.setattr(benchmark, "benchmark", published_again)
     assert main(["benchmark", "--seeds", "7", "--json", str(tmp_path / "figures.json")]) == 0
     assert asked == [7]
-    assert benchmark.table(benchmark.published()) in capsys.readouterr().out
-    assert json.loads((tmp_path / "figures.json").read_text()) == benchmark.published()
+    assert benchmark.table(published("benchmark")) in capsys.readouterr().out
+    assert json.loads((tmp_path / "figures.json").read_text()) == published("benchmark")

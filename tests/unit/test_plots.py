@@ -1,12 +1,14 @@
 """Figures of the pages: what they show and say is in the tensors, and they follow the theme."""
 
 import base64
+import functools
 import gzip
 import io
 import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -22,18 +24,25 @@ from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
-from cnn_tutorial import figures, plots
+from cnn_tutorial import plots
 from cnn_tutorial.data import load_digits
-from cnn_tutorial.figures import Figure
+from cnn_tutorial.history import Epoch, History
 from cnn_tutorial.shapes import conv_output_size
+from cnn_tutorial.support import colors, drawing
+from cnn_tutorial.support.drawing import Drawing
 
 SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Tensor:
-    """Ten digits of the bundled sample, (10, 1, 28, 28)."""
-    return load_digits(tmp_path_factory.mktemp("empty")).test.tensors[0][:10]
+@functools.cache
+def first_digits() -> Tensor:
+    """Ten digits, (10, 1, 28, 28)."""
+    return load_digits().test.tensors[0][:10]
+
+
+@pytest.fixture
+def digits() -> Tensor:
+    return first_digits()
 
 
 def convolve(digits: Tensor) -> Tensor:
@@ -53,7 +62,7 @@ def way(digits: Tensor) -> dict[str, Tensor]:
     return named | {"flatten": flat, "scores": scores, "answer": scores.softmax(1)}
 
 
-FIGURES: dict[str, Callable[[Tensor], Figure]] = {
+DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
     "images": lambda x: plots.images(x, list(range(10)), boxes=[(8, 9, 3, 3)]),
     "image": lambda x: plots.images(x[0]),
     "feature map": lambda x: plots.images(convolve(x)[None]),
@@ -79,11 +88,32 @@ FIGURES: dict[str, Callable[[Tensor], Figure]] = {
 }
 
 
-def svg_of(figure: Figure) -> str:
+def svg_of(figure: Drawing) -> str:
     return figure._repr_mimebundle_()[0]["image/svg+xml"]
 
 
-def pixels_of(figure: Figure) -> list[np.ndarray]:
+class Drawn(NamedTuple):
+    """One of the drawings, made once for all tests that look at it."""
+
+    figure: Drawing
+    svg: str
+    about: dict[str, Any]
+    texts: list[Text]
+
+
+@functools.cache
+def make(name: str) -> Drawn:
+    figure = DRAWINGS[name](first_digits())
+    bundle, about = figure._repr_mimebundle_()
+    return Drawn(figure, bundle["image/svg+xml"], about["image/svg+xml"], texts_of(figure))
+
+
+@pytest.fixture(params=list(DRAWINGS))
+def drawn(request: pytest.FixtureRequest) -> Drawn:
+    return make(request.param)
+
+
+def pixels_of(figure: Drawing) -> list[np.ndarray]:
     """Decode the pictures in a drawing, each (H, W, 4) from 0 to 1."""
     pictures = re.findall(r"data:image/png;base64,([^\"]+)", svg_of(figure))
     files = [io.BytesIO(base64.b64decode(picture)) for picture in pictures]
@@ -95,7 +125,7 @@ def numbers_of(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text)]
 
 
-def texts_of(figure: Figure) -> list[Text]:
+def texts_of(figure: Drawing) -> list[Text]:
     """Draw a figure; return the texts that are seen, which then know where they stand."""
     seen = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
     figure.savefig(io.BytesIO())
@@ -103,70 +133,69 @@ def texts_of(figure: Figure) -> list[Text]:
     return [text for text in texts if text.get_visible() and text.get_text() in seen]
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_text_is_large_enough_on_a_phone_and_inside_the_drawing(name: str, digits: Tensor) -> None:
-    figure = FIGURES[name](digits)
-    texts = texts_of(figure)
-    assert bool(texts) == (name not in {"image", "feature map", "windows"})
-    for text in texts:
-        assert float(text.get_fontsize()) * min(1, 328 / figure.bbox.width) >= 11  # at 360 pixels
+def test_text_is_large_enough_on_a_phone_and_inside_the_drawing(drawn: Drawn) -> None:
+    width, height = drawn.figure.bbox.size
+    for text in drawn.texts:
+        assert float(text.get_fontsize()) * min(1, 328 / width) >= 11  # at 360 pixels
         box = text.get_window_extent()
-        assert -1 <= box.x0 <= box.x1 <= figure.bbox.width + 1, text
-        assert -1 <= box.y0 <= box.y1 <= figure.bbox.height + 1, text
+        assert -1 <= box.x0 <= box.x1 <= width + 1, text
+        assert -1 <= box.y0 <= box.y1 <= height + 1, text
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_texts_do_not_overlap(name: str, digits: Tensor) -> None:
-    boxes = [text.get_window_extent() for text in texts_of(FIGURES[name](digits))]
+def test_most_drawings_have_text() -> None:
+    assert [name for name in DRAWINGS if not make(name).texts] == [
+        "image",
+        "feature map",
+        "windows",
+    ]
+
+
+def test_texts_do_not_overlap(drawn: Drawn) -> None:
+    boxes = [text.get_window_extent() for text in drawn.texts]
     for one, other in combinations(boxes, 2):
         assert not one.padded(-1).overlaps(other.padded(-1))
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_drawing_is_light_to_load(name: str, digits: Tensor) -> None:
-    assert len(gzip.compress(svg_of(FIGURES[name](digits)).encode())) < 20_000
+def test_drawing_is_light_to_load(drawn: Drawn) -> None:
+    assert len(gzip.compress(drawn.svg.encode())) < 20_000
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_drawing_takes_its_ink_from_the_page(name: str, digits: Tensor) -> None:
-    svg = svg_of(FIGURES[name](digits))
-    assert figures.INK not in svg.lower()
-    assert figures.GROUND not in svg.lower()
-    assert "currentColor" in svg
-    assert "DejaVu" not in svg
-    assert "<text" not in svg or "font-family: system-ui, -apple-system, 'Segoe UI'" in svg
-    background = re.search(r'<g id="patch_1">\s*<path[^>]*style="([^"]*)"', svg)
+def test_drawing_takes_its_ink_from_around_it(drawn: Drawn) -> None:
+    assert colors.INK not in drawn.svg.lower()
+    assert "currentColor" in drawn.svg
+    assert "DejaVu" not in drawn.svg
+    assert "<text" not in drawn.svg or (
+        "font-family: system-ui, -apple-system, 'Segoe UI'" in drawn.svg
+    )
+    background = re.search(r'<g id="patch_1">\s*<path[^>]*style="([^"]*)"', drawn.svg)
     assert background is None or "fill: none" in background[1]
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_drawing_is_the_same_each_time(name: str, digits: Tensor) -> None:
-    figure = FIGURES[name](digits)
-    svg = svg_of(figure)
-    assert svg == svg_of(figure) == svg_of(FIGURES[name](digits))
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawing_is_the_same_each_time_and_asks_for_no_gradients(
+    name: str, every_warning: None
+) -> None:
+    svg = make(name).svg
+    with_gradient = first_digits().clone().requires_grad_()
+    assert svg == svg_of(make(name).figure) == svg_of(DRAWINGS[name](with_gradient))
     assert "date" not in svg.lower()
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_size_is_that_of_the_drawing(name: str, digits: Tensor) -> None:
-    bundle, metadata = FIGURES[name](digits)._repr_mimebundle_()
-    root = ElementTree.fromstring(bundle["image/svg+xml"])
+def test_size_is_that_of_the_drawing(drawn: Drawn) -> None:
+    root = ElementTree.fromstring(drawn.svg)
     left, top, width, height = map(float, root.attrib["viewBox"].split())
     assert (left, top) == (0, 0)
     assert float(root.attrib["width"]) == width
     assert float(root.attrib["height"]) == height
-    size = metadata["image/svg+xml"]
-    assert (size["width"], size["height"]) == (round(width), round(height))
-    assert 0 < size["width"] <= plots.WIDTH + 2
-    assert 0 < size["height"] <= 750
+    assert (drawn.about["width"], drawn.about["height"]) == (round(width), round(height))
+    assert 0 < drawn.about["width"] <= drawing.WIDTH + 2
+    assert 0 < drawn.about["height"] <= 750
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_drawing_has_words(name: str, digits: Tensor) -> None:
-    figure = FIGURES[name](digits)
-    assert figure._repr_mimebundle_()[1]["image/svg+xml"]["alt"] == figure.alt
-    assert len(figure.alt) > 10
-    assert not re.search(r"nan|inf\b|tensor|-0\.0+\b", figure.alt)
+def test_drawing_has_words(drawn: Drawn) -> None:
+    assert drawn.about["alt"] == drawn.figure.alt
+    assert len(drawn.figure.alt) > 10
+    assert not re.search(r"nan|inf\b|tensor|-0\.0+\b", drawn.figure.alt)
 
 
 @pytest.fixture
@@ -175,13 +204,6 @@ def every_warning() -> Iterator[None]:
     torch.set_warn_always(True)
     yield
     torch.set_warn_always(False)
-
-
-@pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.usefixtures("every_warning")
-def test_drawing_does_not_ask_for_gradients(name: str, digits: Tensor) -> None:
-    with_gradient = digits.clone().requires_grad_()
-    assert FIGURES[name](with_gradient).alt == FIGURES[name](digits).alt
 
 
 def test_values_are_grey_from_lowest_to_highest() -> None:
@@ -201,7 +223,7 @@ def test_negative_values_are_blue_and_positive_ones_red() -> None:
     assert (red[3:] > blue[3:]).all()
     # Zero shows the page, and the scale is symmetric: 0.5 is a quarter of the way to 2.
     np.testing.assert_allclose(alpha, [0.5, 0.25, 0, 0.25, 1], atol=0.01)
-    assert "fill: var(--ground, #fff)" in svg_of(figure)
+    assert f"fill: {colors.GROUND}" in svg_of(figure)
 
 
 def test_images_say_which_titles_are_right(digits: Tensor) -> None:
@@ -210,7 +232,7 @@ def test_images_say_which_titles_are_right(digits: Tensor) -> None:
     texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
     assert texts == ["✓ 7: 7", "99%", "✗ 2: 1", "98%"]
     frames = [patch.get_edgecolor()[:3] for patch in figure.page.patches]
-    assert frames.count(to_rgb(figures.RIGHT)) == frames.count(to_rgb(figures.WRONG)) == 1
+    assert frames.count(to_rgb(colors.RIGHT)) == frames.count(to_rgb(colors.WRONG)) == 1
 
 
 def test_long_titles_leave_room_for_fewer_images_in_a_row(digits: Tensor) -> None:
@@ -360,10 +382,21 @@ def test_curves_say_where_they_start_and_end() -> None:
     assert not figure.legends
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 2.5], [2, 0.25], [5, 0.5]])
     two = plots.curves([1, 2], {"a": [1, 2], "b": [3, 4]}, "epoch", "loss")
-    with style.context(figures.STYLE):
+    with style.context(drawing.STYLE):
         cycle = [entry["color"] for entry in plt.rcParams["axes.prop_cycle"]]
     assert [line.get_color() for line in two.axes[1].lines] == cycle[:2]
     assert len(two.legends) == 1
+
+
+@pytest.mark.parametrize("what", ["loss", "accuracy"])
+def test_learning_curves_are_those_of_the_history(what: str) -> None:
+    epochs = [Epoch(0.01, 0.5, 0.84, 0.125, 0.96, 12, 4376), Epoch(1e-5, 0.06, 0.99, 0.03, 1, 9, 5)]
+    figure = plots.learning_curves(History(epochs), what)
+    lines = [line for axes in figure.axes for line in axes.get_lines()]
+    shown = [np.array(line.get_xydata()).T.tolist() for line in lines]
+    parts = ("train", "validation")
+    assert shown == [[[1, 2], [getattr(e, f"{part}_{what}") for e in epochs]] for part in parts]
+    assert all(word in figure.alt for word in (*parts, "epoch", what))
 
 
 def test_figures_can_be_saved_by_a_copier(digits: Tensor, tmp_path: Path) -> None:

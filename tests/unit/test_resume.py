@@ -28,10 +28,12 @@ from torch import nn
 from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
-from cnn_tutorial import checkpoint
 from cnn_tutorial.data import Digits
 from cnn_tutorial.recipes import Recipe
+from cnn_tutorial.support import checkpoint
 from cnn_tutorial.trainer import Trainer
+
+save = checkpoint.save
 
 # Stopped after any step
 
@@ -46,16 +48,17 @@ class Stopped(BaseException):
     """Stands for the end of the process: nothing of the trainer is run any more."""
 
 
-def stop_after(training: Trainer, position: int) -> None:
-    """Have a training end as soon as it saves itself at a position, and save nothing before."""
-    save = training.save
+def stop_after(training: Trainer, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a training end as soon as it saves itself after so many steps, and not save before."""
 
-    def save_and_stop(path: Path | str | None) -> None:
-        if training.position == position:
-            save(path)
+    def save_and_stop(trainer: Trainer, path: Path | str) -> None:
+        if trainer is not training:
+            save(trainer, path)
+        elif training.progress.steps == steps:
+            save(training, path)
             raise Stopped
 
-    training.save = save_and_stop  # type: ignore[method-assign]
+    monkeypatch.setattr(checkpoint, "save", save_and_stop)
 
 
 def dropout() -> nn.Module:
@@ -89,7 +92,9 @@ TRAININGS: dict[str, tuple[Recipe, Callable[[], nn.Module]]] = {
 
 
 @pytest.mark.parametrize("name", TRAININGS)
-def test_resumed_after_any_step_it_ends_the_same(tmp_path: Path, name: str) -> None:
+def test_resumed_after_any_step_it_ends_the_same(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe, network = TRAININGS[name]
     digits = few(41)  # the last of the 5 steps of an epoch is of a single digit
 
@@ -102,49 +107,53 @@ def test_resumed_after_any_step_it_ends_the_same(tmp_path: Path, name: str) -> N
     history = training.fit(whole)
     expected = outcome(whole)
     assert len(history) == recipe.epochs
-    for position in range(training.steps + 1):
+    for position in range(training.total_steps + 1):
         training = new_training()
-        stop_after(training, position)
+        stop_after(training, position, monkeypatch)
         with pytest.raises(Stopped):  # at the end of an epoch, before its validation
             training.fit(path, save_every=0)
         resumed = new_training(seed=1)  # of which nothing must remain
-        resumed.resume(path)
-        assert resumed.position == position
+        checkpoint.resume(resumed, path)
+        assert resumed.progress.steps == position
         resumed.fit(path)
-        assert same(outcome(path), expected), f"stopped after {position} of {training.steps} steps"
+        assert same(outcome(path), expected), (
+            f"stopped after {position} of {training.total_steps} steps"
+        )
         resumed = new_training(seed=1)
-        resumed.resume(path)  # which is at its end
+        checkpoint.resume(resumed, path)  # which is at its end
         resumed.fit(path)
         assert same(outcome(path), expected)
 
 
-def test_resumed_time_and_again_it_ends_the_same(tmp_path: Path) -> None:
+def test_resumed_time_and_again_it_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, path = tmp_path / "whole.pt", tmp_path / "stopped.pt"
     network = dropout()
     digits = few(41)
     make_trainer(BRIEF, digits, copy.deepcopy(network)).fit(whole)
     training = make_trainer(BRIEF, digits, copy.deepcopy(network))
-    for position in range(1, training.steps + 1):
-        stop_after(training, position)
+    for position in range(1, training.total_steps + 1):
+        stop_after(training, position, monkeypatch)
         with pytest.raises(Stopped):
             training.fit(path, save_every=0)
         training = make_trainer(BRIEF, digits, dropout())
-        training.resume(path)
+        checkpoint.resume(training, path)
     training.fit(path)
     assert same(outcome(path), outcome(whole))
 
 
-def test_seconds_before_the_stop_count_too(tmp_path: Path) -> None:
+def test_seconds_before_the_stop_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "stopped.pt"
     training = make_trainer(BRIEF, few(41))
-    stop_after(training, 3)
+    stop_after(training, 3, monkeypatch)
     with pytest.raises(Stopped):
         training.fit(path, save_every=0)
-    state = checkpoint.load(path)
-    position, so_far, last_loss = state["position"]
-    checkpoint.save(path, state | {"position": (position, [*so_far[:2], 1000.0], last_loss)})
+    saved = checkpoint.load(path)
+    saved.training["progress"]["seconds"] = 1000.0
+    path.write_bytes(checkpoint.as_bytes(saved))
     resumed = make_trainer(BRIEF, few(41))
-    resumed.resume(path)
+    checkpoint.resume(resumed, path)
     first, second = resumed.fit()
     assert 1000 < first.seconds < 1010
     assert second.seconds < 10
@@ -154,18 +163,18 @@ def test_saves_as_often_as_it_is_told_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [0.0]
-    monkeypatch.setattr("cnn_tutorial.trainer.time.perf_counter", lambda: seconds[0])
+    monkeypatch.setattr("time.perf_counter", lambda: seconds[0])
     training = make_trainer(BRIEF, few(41))
     saved = []
 
     def second_passes() -> None:
         seconds[0] += 1
 
-    def note(path: object) -> None:
-        saved.append(training.position)
+    def note(trainer: Trainer, path: object) -> None:
+        saved.append(trainer.progress.steps)
 
     before_each_step(training, second_passes)
-    training.save = note  # type: ignore[method-assign]
+    monkeypatch.setattr(checkpoint, "save", note)
     training.fit(tmp_path / "checkpoint.pt", save_every=2.5)
     assert saved == [0, 3, 6, 9, 10]
 
@@ -183,10 +192,10 @@ def train_until_killed(
     torch.set_num_threads(1)
     tqdm.set_lock(threading.RLock())  # the lock that it would make outlives a killed process
     sets = [TensorDataset(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs(arrays)]
-    training = make_trainer(RECIPE, Digits(sets[0], sets[1], sets[1], "digits of a test"))
+    training = make_trainer(RECIPE, Digits(sets[0], sets[1], sets[1], few(1).source))
     started.send(None)
     if path.exists():
-        training.resume(path)
+        checkpoint.resume(training, path)
     training.fit(path, save_every)
 
 
@@ -279,8 +288,8 @@ import torch
 torch.set_num_threads(1)  # as in the tests of this module: bits depend on it
 training = small_training.make_trainer(small_training.BRIEF, small_training.few(41))
 def tell():
-    print(training.position, flush=True)
-    if training.position == 3:
+    print(training.progress.steps, flush=True)
+    if training.progress.steps == 3:
         sys.stdin.read()  # until the signal was sent
 small_training.before_each_step(training, tell)
 training.fit(Path(sys.argv[1]), save_every=1e9)
@@ -311,8 +320,8 @@ def test_ctrl_c_in_a_process_saves(tmp_path: Path) -> None:
     assert errors.endswith("\nKeyboardInterrupt\n")
     assert "checkpoint.py" not in errors
     training = make_trainer(BRIEF, few(41))
-    training.resume(path)
-    assert training.position == 4
+    checkpoint.resume(training, path)
+    assert training.progress.steps == 4
     training.fit(path)
     assert same(outcome(path), outcome(whole))
 

@@ -18,9 +18,9 @@ from torchvision.transforms import ToTensor
 
 from cnn_tutorial import trainer
 from cnn_tutorial.data import load_digits, shift
-from cnn_tutorial.device import choose_device
 from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.support.device import choose_device
 from cnn_tutorial.trainer import Trainer
 
 Batch = tuple[Tensor, Tensor]
@@ -241,7 +241,7 @@ def test_means_are_over_digits_not_over_batches() -> None:
 
 def test_time_of_an_epoch_is_that_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("cnn_tutorial.trainer.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     training = make_trainer(replace(BRIEF, batch_size=20), few(50))
 
     def slowly() -> None:

@@ -15,8 +15,9 @@ from small_training import BRIEF, CPU, before_each_step, few, make_trainer, outc
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from cnn_tutorial import checkpoint, trainer
+from cnn_tutorial import trainer
 from cnn_tutorial.evaluation import evaluate
+from cnn_tutorial.support import checkpoint
 from cnn_tutorial.trainer import Trainer
 
 # Interruption
@@ -26,7 +27,7 @@ def interrupt_at(training: Trainer, position: int) -> None:
     """Press Ctrl-C in the middle of the step that leads to a position."""
 
     def press() -> None:
-        if training.position == position - 1:
+        if training.progress.steps == position - 1:
             signal.raise_signal(signal.SIGINT)
 
     before_each_step(training, press)
@@ -42,10 +43,10 @@ def test_ctrl_c_saves_between_two_steps(tmp_path: Path, position: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         training.fit(path, save_every=1e9)
     assert signal.getsignal(signal.SIGINT) is handler
-    assert training.position == position
+    assert training.progress.steps == position
     again = make_trainer(BRIEF, digits, seed=0)
-    again.resume(path)
-    assert again.position == position
+    checkpoint.resume(again, path)
+    assert again.progress.steps == position
     again.fit(path)
     assert same(outcome(path), outcome(whole))
 
@@ -62,7 +63,7 @@ def test_ctrl_c_stops_even_in_the_last_validation(
     monkeypatch.setattr(trainer, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         training.fit(path)
-    assert checkpoint.load(path)["position"][0] == 5
+    assert checkpoint.load(path).training["progress"]["steps"] == 5
 
 
 def test_handler_of_ctrl_c_is_restored_after_success_and_error() -> None:
@@ -91,17 +92,19 @@ def test_training_in_a_thread() -> None:
 # Bad input
 
 
-def test_infinite_loss_stops_and_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
+def test_infinite_loss_stops_and_leaves_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "checkpoint.pt"
     training = make_trainer(replace(BRIEF, learning_rate=1e20, warmup=None), few(45))
     saved: list[bytes] = []
-    save = training.save
+    save = checkpoint.save
 
-    def keep(path: Path | str | None) -> None:
-        save(path)
-        saved.append(Path(str(path)).read_bytes())
+    def keep(trainer: Trainer, path: Path | str) -> None:
+        save(trainer, path)
+        saved.append(Path(path).read_bytes())
 
-    training.save = keep  # type: ignore[method-assign]
+    monkeypatch.setattr(checkpoint, "save", keep)
     images, labels, _ = next(training.batches())
     first_loss = F.cross_entropy(training.model(images), labels, label_smoothing=0.05).item()
     with pytest.raises(FloatingPointError) as caught:
@@ -124,8 +127,8 @@ def test_loss_that_is_not_finite_is_told_with_step_rate_and_last_loss(
     training = make_trainer(BRIEF, few(45))
 
     def poison() -> None:
-        if training.position == 6:
-            training.save(path)
+        if training.progress.steps == 6:
+            checkpoint.save(training, path)
             with torch.no_grad():
                 training.parameters[-1][0] = value
 
@@ -133,25 +136,25 @@ def test_loss_that_is_not_finite_is_told_with_step_rate_and_last_loss(
     with pytest.raises(FloatingPointError) as caught:
         training.fit(path, save_every=1e9)
     good = checkpoint.load(path)
-    assert good["position"][0] == 6
-    assert all(tensor.isfinite().all() for tensor in good["model"].values())
+    assert good.training["progress"]["steps"] == 6
+    assert all(tensor.isfinite().all() for tensor in good.tensors.values())
     message, rate = str(caught.value), BRIEF.learning_rate_at(6.5 / 10)
     assert f"The loss is {value} at step 7 of 10, at learning rate {rate:.3g}; " in message or (
         value == math.inf and "The loss is nan at step 7 of 10" in message
     )
-    assert f"the last finite loss was {training.last_loss:.4f}." in message
-    assert training.last_loss == good["position"][2]
+    assert f"the last finite loss was {training.progress.last_loss:.4f}." in message
+    assert training.progress.last_loss == good.training["progress"]["last_loss"]
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     training = make_trainer(BRIEF, few(45))
-    training.save(path)
+    checkpoint.save(training, path)
     before = path.read_bytes()
     with torch.no_grad():
         training.parameters[0].view(-1)[0] = math.nan
     with pytest.raises(FloatingPointError, match="A weight is not finite after step 0 of 10"):
-        training.save(path)
+        checkpoint.save(training, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

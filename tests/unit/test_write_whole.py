@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from checkpoint_files import RECIPE, half_trained, resumed
-from small_training import few, make_trainer
+from small_training import TINY, few, half_trained, make_trainer, resumed
 
-from cnn_tutorial.files import write_whole
+from cnn_tutorial.support.files import write_whole
 
 
 def no_space(*_: Any) -> NoReturn:
@@ -124,10 +123,10 @@ def test_read_only_folder_is_an_error(tmp_path: Path) -> None:
 
 def test_unwritable_checkpoint_is_told_before_the_first_step(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
-    training = make_trainer(RECIPE, few(41))
+    training = make_trainer(TINY, few(41))
     with pytest.raises(OSError, match="file"):
         training.fit(tmp_path / "file" / "checkpoint.pt")
-    assert training.position == 0
+    assert training.progress.steps == 0
 
 
 def test_reader_sees_the_old_file_or_the_new_one(tmp_path: Path) -> None:

@@ -22,27 +22,24 @@ from mnist_files import (  # noqa: F401 (two fixtures)
 )
 from platformdirs import user_cache_path
 
-from cnn_tutorial.download import (
-    FILES,
-    MIRRORS,
-    data_root,
-    describe_source,
-    download,
-    find_mnist,
-    name_source,
-)
+from cnn_tutorial.datasets import FASHION_MNIST, MNIST, DataSet
+from cnn_tutorial.support.download import data_root, download, find_dataset, find_source, source_of
 
 # What is where
 
 
-def test_files_and_mirrors_are_those_of_torchvision() -> None:
-    ours = [(f"{name}.gz", file.gz_md5) for name, file in FILES.items()]
-    assert ours == torchvision.datasets.MNIST.resources
-    assert set(torchvision.datasets.MNIST.mirrors) <= set(MIRRORS)
+@pytest.mark.parametrize("dataset", [MNIST, FASHION_MNIST], ids=lambda dataset: dataset.name)
+def test_files_mirrors_and_classes_are_those_of_torchvision(dataset: DataSet) -> None:
+    theirs = getattr(torchvision.datasets, dataset.name)
+    ours = [(f"{name}.gz", file.gz_md5) for name, file in dataset.files.items()]
+    assert ours == theirs.resources
+    assert set(theirs.mirrors) <= set(dataset.mirrors)
+    assert [name.partition(" - ")[0] for name in theirs.classes] == list(dataset.classes)
 
 
-def test_sizes_are_those_of_60000_and_10000_digits() -> None:
-    sizes = {name: file.size for name, file in FILES.items()}
+@pytest.mark.parametrize("dataset", [MNIST, FASHION_MNIST], ids=lambda dataset: dataset.name)
+def test_sizes_are_those_of_60000_and_10000_images(dataset: DataSet) -> None:
+    sizes = {name: file.size for name, file in dataset.files.items()}
     assert sizes == {
         TRAIN_IMAGES: 16 + 60_000 * 28 * 28,
         TRAIN_LABELS: 8 + 60_000,
@@ -66,9 +63,8 @@ def test_data_root_is_the_variable_else_the_cache_folder(
 
 
 def test_importing_needs_no_torch() -> None:
-    code = (
-        "import sys, cnn_tutorial.download, cnn_tutorial.shapes; sys.exit('torch' in sys.modules)"
-    )
+    code = "import sys, cnn_tutorial.support.download as d, cnn_tutorial.shapes as s"
+    code += "; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -78,26 +74,26 @@ def test_importing_needs_no_torch() -> None:
 @pytest.mark.parametrize("made", ["", "MNIST", "MNIST/raw"])
 def test_nothing_there_is_none(tmp_path: Path, made: str) -> None:
     (tmp_path / made).mkdir(parents=True, exist_ok=True)
-    assert find_mnist(tmp_path) is None
-    assert find_mnist(tmp_path / "no such folder") is None
-    assert describe_source(tmp_path) == "the bundled 8,000/2,000 sample"
+    assert find_dataset(tmp_path) is None
+    assert find_dataset(tmp_path / "no such folder") is None
+    assert str(find_source(tmp_path)) == "the bundled 8,000/2,000 sample"
 
 
 def test_whole_set_is_found(tmp_path: Path, idx: dict[str, bytes]) -> None:
     write_raw(tmp_path, idx)
-    assert find_mnist(tmp_path) == find_mnist(str(tmp_path)) == tmp_path
-    assert describe_source(tmp_path) == "the full 200/50 MNIST"
+    assert find_dataset(tmp_path) == find_dataset(str(tmp_path)) == tmp_path
+    assert str(find_source(tmp_path)) == "the full 200/50 MNIST"
 
 
 def test_full_set_is_named_by_its_real_sizes() -> None:
-    assert name_source(Path()) == "the full 60,000/10,000 MNIST"
+    assert str(source_of(MNIST, Path())) == "the full 60,000/10,000 MNIST"
 
 
 def flip_last_bit(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", MNIST.files)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -127,7 +123,11 @@ def test_damaged_file_is_named_with_its_cure_and_left_alone(
         contents[name] = damage(contents[name])
     raw = write_raw(tmp_path, contents)
 
-    for attempt in (find_mnist, describe_source, lambda root: download(root, [server.url("good")])):
+    for attempt in (
+        find_dataset,
+        find_source,
+        lambda root: download(root, mirrors=[server.url("good")]),
+    ):
         with pytest.raises(ValueError, match=said) as error:
             attempt(tmp_path)
         assert str(raw / name) in str(error.value)
@@ -142,7 +142,7 @@ def test_damaged_file_is_named_with_its_cure_and_left_alone(
 def test_labels_in_place_of_images_are_foreign(tmp_path: Path, idx: dict[str, bytes]) -> None:
     write_raw(tmp_path, idx | {TRAIN_IMAGES: idx[TRAIN_LABELS]})
     with pytest.raises(ValueError, match="it starts with 00000801, not with 00000803"):
-        find_mnist(tmp_path)
+        find_dataset(tmp_path)
 
 
 def test_folder_in_place_of_a_file(tmp_path: Path, idx: dict[str, bytes]) -> None:
@@ -150,4 +150,4 @@ def test_folder_in_place_of_a_file(tmp_path: Path, idx: dict[str, bytes]) -> Non
     (raw / TEST_LABELS).unlink()
     (raw / TEST_LABELS).mkdir()
     with pytest.raises(ValueError, match=f"{TEST_LABELS} is not a file"):
-        find_mnist(tmp_path)
+        find_dataset(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from matplotlib import style
 from matplotlib.colors import to_rgb
 
-from cnn_tutorial import figures
+from cnn_tutorial.support import colors, drawing
 
 # Relative luminance and contrast of WCAG 2.2; simulations of Machado, Oliveira and Fernandes 2009
 # at severity 1, in linear RGB; Oklab of Ottosson 2020.
@@ -41,9 +41,9 @@ OKLAB = [
     [0.0259040371, 0.7827717662, -0.8086757660],
 ]
 GROUNDS = "#ffffff", "#1e2129"
-MEANINGS = [figures.INPUT, figures.KERNEL, figures.OUTPUT, figures.RIGHT, figures.WRONG]
-SIGNS = [figures.BELOW, figures.ABOVE]
-with style.context(figures.STYLE):
+MEANINGS = [colors.INPUT, colors.KERNEL, colors.OUTPUT, colors.RIGHT, colors.WRONG]
+SIGNS = [colors.BELOW, colors.ABOVE]
+with style.context(drawing.STYLE):
     LINES = [entry["color"] for entry in plt.rcParams["axes.prop_cycle"]]
 
 
@@ -68,7 +68,7 @@ def distance(one: str, other: str, sight: str) -> float:
 def test_colours_are_seen_on_light_and_on_dark_pages(ground: str) -> None:
     for color in [*MEANINGS, *SIGNS, *LINES[1:]]:
         assert contrast(color, ground) >= 3, color
-    assert LINES[0] == figures.INK  # which the page chooses
+    assert LINES[0] == colors.INK  # which the page chooses
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
@@ -81,7 +81,7 @@ def test_colours_are_told_apart_by_the_colour_blind(sight: str) -> None:
 
 
 def test_lines_are_told_apart_without_colour() -> None:
-    with style.context(figures.STYLE):
+    with style.context(drawing.STYLE):
         dashes = [entry["linestyle"] for entry in plt.rcParams["axes.prop_cycle"]]
     assert len(set(dashes)) == len(dashes)
 
@@ -91,13 +91,13 @@ def test_any_figure_is_described_and_closed() -> None:
     figure, axes = plt.subplots(figsize=(5, 3))
     axes.plot([1, 2], "k", label="black")
     axes.legend()
-    content, about = figures.Described(figure, "A line that rises")._repr_mimebundle_()
+    content, about = drawing.Described(figure, "A line that rises")._repr_mimebundle_()
     svg = content["image/svg+xml"]
     assert about["image/svg+xml"] == {"alt": "A line that rises", "width": 480, "height": 288}
     assert svg.startswith('<svg fill="currentColor" ')
     assert "stroke: currentColor" in svg
-    assert "fill: var(--ground, #fff)" in svg
+    assert f"fill: {colors.GROUND}" in svg
     assert "#000000" not in svg
     assert plt.get_fignums() == []
     with pytest.raises(ValueError, match="needs an alt text"):
-        figures.Described(figure, " ")
+        drawing.Described(figure, " ")

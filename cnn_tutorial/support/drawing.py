@@ -1,9 +1,8 @@
-"""What the figures of the pages are drawn with: colours, and a figure with its alt text.
+"""What a drawing is: a figure with its alt text, in the colours of `support.colors`.
 
-One colour means one thing in all of them: `INPUT`, `KERNEL`, `OUTPUT`, `RIGHT` and `WRONG`. Values
-are grey from black (lowest) to white (highest), on light pages and on dark ones. Where some are
-negative, blue is below zero and red above it, the stronger the further; zero has the colour of the
-page. Fonts and lines are those of Matplotlib's style `cnn_tutorial.figures`.
+Values are grey from black (lowest) to white (highest), on light pages and on dark ones. Where some
+are negative, blue is below zero and red above it, the stronger the further; zero has the colour of
+the ground.
 """
 
 import io
@@ -11,32 +10,55 @@ import re
 import sys
 from typing import Any
 
+from cycler import cycler
 from matplotlib import figure, rcParams, style
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 from torch import Tensor
 
-# Of lines and frames, seen on white and on dark pages; text is in INK.
-INPUT = "#2b9dd4"
-KERNEL = "#d77e00"
-OUTPUT = "#9730fa"
-RIGHT = "#1e7590"
-WRONG = "#c33a3b"
-BELOW, ABOVE = "#2f80ed", "#e0452f"  # zero, at full strength
-INK = "#212228"  # stands for the colour of the text around the figure: currentColor in the SVG
-GROUND = "#fffffe"  # stands for the colour of the page: --ground in the SVG
+from cnn_tutorial.support.colors import ABOVE, BELOW, GROUND, INK
+
 FINE = (INK, 0.3)  # of outlines
+WIDTH = 412  # at most: on a phone, the text of a wider drawing would be too small to read
+LINE = 22  # height of a line of text
+GAP = 10  # between neighbours
 SIGNED = LinearSegmentedColormap.from_list(
     "signed", [(0, BELOW), (0.5, BELOW + "00"), (0.5, ABOVE + "00"), (1, ABOVE)], N=255
 )
-STYLE = "cnn_tutorial.figures"
+# None has a meaning. The dashes tell them apart without colour.
+CYCLE = cycler("color", [INK, "#959389", "#c239c5", "#5a7348"]) + cycler(
+    "linestyle", ["-", "--", "-.", ":"]
+)
+FONTS = "DejaVu Sans, system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial"
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    # The first lays out: it is everywhere and wide, so the browser's font, one of the others, fits.
+    "font.sans-serif": FONTS.split(", "),
+    "font.size": 14,  # CSS pixels, as all sizes here
+    "figure.dpi": 72,
+    "savefig.dpi": "figure",
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.linewidth": 1,
+    "axes.prop_cycle": CYCLE,
+    "lines.linewidth": 2,
+    "patch.linewidth": 2,
+    "legend.frameon": False,
+    "legend.columnspacing": 1,
+    "legend.handlelength": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cnn_tutorial",  # the same file each time
+}
 
 Bundle = tuple[dict[str, str], dict[str, dict[str, Any]]]
 """What Jupyter shows of a value, by kind, and what it says about each kind."""
 
 
-class Figure(figure.Figure):
+class Drawing(figure.Figure):
     """A figure that notebooks show as SVG. Lengths are CSS pixels, the origin is at the top left.
 
     Attributes:
@@ -44,7 +66,7 @@ class Figure(figure.Figure):
     """
 
     def __init__(self, alt: str = "") -> None:
-        """Make an empty figure."""
+        """Make an empty drawing."""
         super().__init__(dpi=72)
         self.alt = alt
         self.page = self.add_axes((0, 0, 1, 1))
@@ -89,22 +111,22 @@ class Figure(figure.Figure):
 
     def _repr_mimebundle_(self, **_: object) -> Bundle:
         """Return the SVG and, as its metadata, the alt text and the size."""
-        svg = _svg(self).replace(INK, "currentColor").replace(GROUND, "var(--ground, #fff)")
+        svg = _svg(self).replace(INK, "currentColor")
         svg = svg.replace("'DejaVu Sans', 'system-ui', '-apple-system'", "system-ui, -apple-system")
         svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
         return _bundle(svg, self.alt, self.bbox.width, self.bbox.height)
 
 
 class Described:
-    """Any figure of Matplotlib with its alt text, shown as the figures of the pages are: as SVG.
+    """Any figure of Matplotlib with its alt text, shown as a drawing is: as SVG.
 
-    It follows the theme of the page: black takes the colour of the text, white that of the ground.
-    It stands last in its cell:
+    Black takes the colour of the text around it; white becomes `GROUND`. It stands last in its
+    cell:
 
     ```{ .python .not-run }
     fig, ax = plt.subplots()
     ax.plot(losses)
-    figures.Described(fig, "The loss falls from 2.3 to 0.1 in three epochs")
+    drawing.Described(fig, "The loss falls from 2.3 to 0.1 in three epochs")
     ```
 
     Args:
@@ -127,7 +149,7 @@ class Described:
         """Return the SVG and, as its metadata, the alt text and the size in CSS pixels."""
         # What Matplotlib draws in black it leaves without a colour, or writes as #000000.
         svg = _svg(self.figure).replace("<svg ", '<svg fill="currentColor" ', 1)
-        svg = svg.replace("#000000", "currentColor").replace("#ffffff", "var(--ground, #fff)")
+        svg = svg.replace("#000000", "currentColor").replace("#ffffff", GROUND)
         width, height = 96 * self.figure.get_size_inches()
         return _bundle(svg, self.alt, width, height)
 

@@ -1,7 +1,7 @@
-"""The full MNIST on disk: find it, verify it, download it.
+"""A full data set on disk: find it, verify it, download it.
 
-The one rule about which digits are used is `find_mnist`: the full set when it is on disk, else the
-bundled sample. This module does without torch, so that asking takes milliseconds.
+The one rule about which images are used is `find_dataset`: the full set when it is on disk, else
+the bundled sample. This module does without torch, so that asking takes milliseconds.
 """
 
 import contextlib
@@ -15,53 +15,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
+from cnn_tutorial.datasets import MNIST, DataSet, IdxFile, Source
 
-class IdxFile(NamedTuple):
-    """Size in bytes and MD5 of one file of MNIST, as it is read and as it is downloaded."""
-
-    size: int
-    md5: str
-    gz_size: int
-    gz_md5: str
-
-
-# The names and the checksums of the .gz are those of torchvision.datasets.MNIST.
-FILES = {
-    "train-images-idx3-ubyte": IdxFile(
-        47_040_016,
-        "6bbc9ace898e44ae57da46a324031adb",
-        9_912_422,
-        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    ),
-    "train-labels-idx1-ubyte": IdxFile(
-        60_008,
-        "a25bea736e30d166cdddb491f175f624",
-        28_881,
-        "d53e105ee54ea40749a09fcbcd1e9432",
-    ),
-    "t10k-images-idx3-ubyte": IdxFile(
-        7_840_016,
-        "2646ac647ad5339dbf082846283269ea",
-        1_648_877,
-        "9fb629c4189551a2d022fa330f9573f3",
-    ),
-    "t10k-labels-idx1-ubyte": IdxFile(
-        10_008,
-        "27ae3e4e09519cfbb04c329615203637",
-        4_542,
-        "ec29112dd5afa0611ce80d1b7f02629c",
-    ),
-}
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "http://yann.lecun.com/exdb/mnist/",
-)
+PARTS = ("train", "t10k")  # how the names of the files for training and for testing begin
 SLOWEST = 1_000  # bytes a second; a mirror that is slower on average is given up
 
 
@@ -71,37 +32,44 @@ def data_root() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else user_cache_path("cnn-tutorial")
 
 
-def raw_folder(root: Path | str | None = None) -> Path:
-    """Return the folder of MNIST's four files under `root`, where torchvision has it too."""
+def raw_folder(root: Path | str | None = None, dataset: DataSet = MNIST) -> Path:
+    """Return the folder of the four files under `root`, where torchvision has it too."""
     folder = data_root() if root is None else Path(root).expanduser().absolute()
-    return folder / "MNIST" / "raw"
+    return folder / dataset.name / "raw"
 
 
-def find_mnist(root: Path | str | None = None) -> Path | None:
-    """Find the full MNIST on disk and verify it, in about 0.15 s.
+def find_dataset(root: Path | str | None = None, dataset: DataSet = MNIST) -> Path | None:
+    """Find a full data set on disk and verify it, in about 0.15 s.
 
     Args:
         root: Where to look; `data_root()` if None.
+        dataset: The data set.
 
     Returns:
-        The root whose `MNIST/raw` holds the four files, or None if there is no such folder or it
-        is empty: then the bundled sample is used.
+        The root whose `MNIST/raw`, or folder of that data set, holds the four files, or None if
+        there is no such folder or it is empty: then the bundled sample is used.
 
     Raises:
         ValueError: A file is missing, truncated, corrupt or foreign. It is left as it is.
     """
-    raw = raw_folder(root)
+    raw = raw_folder(root, dataset)
     if not os.path.lexists(raw) or (raw.is_dir() and not any(raw.iterdir())):
         return None
     root = raw.parent.parent
-    for name, expected in FILES.items():
+    for name, expected in dataset.files.items():
         damage = _damage(raw / name, expected)
         if damage:
             raise ValueError(
                 f"{raw / name} {damage}. "
-                f'Move {raw} away, then run: cnn-tutorial download --root "{root}"'
+                f'Move {raw} away, then run: {download_command(dataset)} --root "{root}"'
             )
     return root
+
+
+def download_command(dataset: DataSet = MNIST) -> str:
+    """Return the command that downloads a data set."""
+    option = "" if dataset.name == MNIST.name else f" --dataset {dataset.name}"
+    return f"cnn-tutorial download{option}"
 
 
 def _damage(path: Path, expected: IdxFile) -> str | None:
@@ -117,40 +85,56 @@ def _damage(path: Path, expected: IdxFile) -> str | None:
     if len(content) != expected.size:
         how = "truncated" if len(content) < expected.size else "too long"
         return f"is {how}: it has {len(content):,} bytes, not {expected.size:,}"
-    if (md5 := _md5(content)) != expected.md5:
+    if (md5 := _md5(content)) != (expected.md5 or md5):
         return f"is corrupt: its MD5 is {md5}, not {expected.md5}"
     return None
 
 
-def describe_source(root: Path | str | None = None) -> str:
-    """Say which digits `load_digits(root)` uses: the full set or the sample, and how many.
+def find_source(root: Path | str | None = None, dataset: DataSet = MNIST) -> Source:
+    """Say which images `load_digits` uses: those of the full set, or those of the sample.
 
     Raises:
-        ValueError: As `find_mnist`.
+        ValueError: As `find_dataset`.
+        FileNotFoundError: As `source_of`.
     """
-    return name_source(find_mnist(root))
+    return source_of(dataset, find_dataset(root, dataset))
 
 
-def name_source(found: Path | None) -> str:
-    """Name the digits that an answer of `find_mnist` stands for."""
-    if found is None:
-        return "the bundled 8,000/2,000 sample"
-    # A file of labels has a head of 8 bytes, then one byte a digit.
-    train, test = (FILES[f"{part}-labels-idx1-ubyte"].size - 8 for part in ("train", "t10k"))
-    return f"the full {train:,}/{test:,} MNIST"
+def source_of(dataset: DataSet, root: Path | None) -> Source:
+    """Say which images are used when this is where `find_dataset` has found a data set.
+
+    Raises:
+        FileNotFoundError: It was not found, and no sample of it comes with the package.
+    """
+    if root is not None:
+        # A file of labels has a head of 8 bytes, then one byte an image.
+        train, test = (dataset.files[f"{part}-labels-idx1-ubyte"].size - 8 for part in PARTS)
+    elif dataset.sample is not None:
+        with np.load(dataset.sample) as arrays:
+            train, test = (len(arrays[f"{part}_labels"]) for part in ("train", "test"))
+    else:
+        raise FileNotFoundError(
+            f"There is no full {dataset.name} on disk, and no sample of it comes with the package. "
+            f"Get it by: {download_command(dataset)}"
+        )
+    return Source(dataset.name, dataset.classes, train, test, is_sample=root is None)
 
 
 def download(
-    root: Path | str | None = None, mirrors: Sequence[str] = MIRRORS, timeout: float = 30
+    root: Path | str | None = None,
+    dataset: DataSet = MNIST,
+    mirrors: Sequence[str] | None = None,
+    timeout: float = 30,
 ) -> Path:
-    """Download the full MNIST, unless it is there: all four files or, on any failure, none.
+    """Download a full data set, unless it is there: all four files or, on any failure, none.
 
-    The files are collected in a folder of their own, which becomes `MNIST/raw` in one step. Of
+    The files are collected in a folder of their own, which becomes the data set's in one step. Of
     several downloads at once, the first to finish stays.
 
     Args:
         root: The folder for data; `data_root()` if None.
-        mirrors: Addresses of folders with the four `.gz`, tried in turn.
+        dataset: The data set.
+        mirrors: Addresses of folders with the four `.gz`, tried in turn; if None, its own.
         timeout: Seconds. A mirror is given up when nothing comes from it for that long, or when
             it is slower than 1,000 bytes a second, the first so many seconds not counted.
 
@@ -158,39 +142,39 @@ def download(
         The root.
 
     Raises:
-        ValueError: Files are there and damaged, as in `find_mnist`. They are left as they are.
+        ValueError: Files are there and damaged, as in `find_dataset`. They are left as they are.
         ConnectionError: No mirror gave one of the files; the message has each mirror's reason.
     """
-    found = find_mnist(root)
-    if found is not None:
-        return found
-    raw = raw_folder(root)
+    there = find_dataset(root, dataset)
+    if there is not None:
+        return there
+    raw = raw_folder(root, dataset)
     raw.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="download-", dir=raw.parent) as temporary:
         # One level down, since the temporary folder itself is closed to other users.
         complete = Path(temporary) / "raw"
         complete.mkdir()
-        in_order = list(mirrors)
-        for name, expected in FILES.items():
-            (complete / name).write_bytes(_fetch_from_any(in_order, name, expected, timeout, raw))
+        in_order = list(dataset.mirrors if mirrors is None else mirrors)
+        for name in dataset.files:
+            (complete / name).write_bytes(_fetch_from_any(in_order, name, dataset, timeout, raw))
         with contextlib.suppress(OSError):
             raw.rmdir()  # If it is there and empty: not every system renames over a folder.
         try:
             complete.rename(raw)
         except OSError:
-            if find_mnist(root) is None:  # Else another download was faster: its files stay.
+            if find_dataset(root, dataset) is None:  # else another download was faster: it stays
                 raise
     return raw.parent.parent
 
 
 def _fetch_from_any(
-    mirrors: list[str], name: str, expected: IdxFile, timeout: float, raw: Path
+    mirrors: list[str], name: str, dataset: DataSet, timeout: float, raw: Path
 ) -> bytes:
     """Fetch one file from the first mirror that gives it, and move that mirror to the front."""
     reasons = []
     for mirror in tuple(mirrors):
         try:
-            content = _fetch(f"{mirror.rstrip('/')}/{name}.gz", expected, timeout)
+            content = _fetch(f"{mirror.rstrip('/')}/{name}.gz", dataset.files[name], timeout)
         except (OSError, ValueError, http.client.HTTPException) as error:
             reasons.append(f"  {mirror}: {_reason(error)}")
             continue
@@ -200,7 +184,7 @@ def _fetch_from_any(
     raise ConnectionError(
         "\n".join([f"{name}.gz could not be downloaded.", *reasons])
         + f"\nCheck the connection and try again, or put the four files, unzipped, into {raw}: "
-        + ", ".join(FILES)
+        + ", ".join(dataset.files)
     )
 
 
@@ -233,7 +217,7 @@ def _fetch(url: str, expected: IdxFile, timeout: float) -> bytes:
     if (md5 := _md5(content)) != expected.gz_md5:
         raise ValueError(f"wrong checksum: the MD5 is {md5}, not {expected.gz_md5}")
     unzipped = gzip.decompress(content)
-    if (md5 := _md5(unzipped)) != expected.md5:
+    if (md5 := _md5(unzipped)) != (expected.md5 or md5):
         raise ValueError(f"wrong checksum: the MD5 unzipped is {md5}, not {expected.md5}")
     return unzipped
 

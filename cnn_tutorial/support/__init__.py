@@ -1,0 +1,1 @@
+"""What keeps the package running and no page is about: files, processes, devices, drawing."""
