@@ -84,15 +84,15 @@ class Site(NamedTuple):
         # Jupytext takes other languages that Jupyter knows for code too.
         return [source for source in cells if not source.startswith("%%")]
 
-    def outputs(self, name: str) -> list[dict[str, Any]]:
-        """Return the outputs of a page in Jupyter's format, as they lie in the cache."""
+    def outputs(self, name: str) -> list[list[dict[str, Any]]]:
+        """Return the outputs of each cell in Jupyter's format, as they lie in the cache."""
         for path in (self.root / ".cache").rglob("*.json"):
             content = json.loads(path.read_text(encoding="utf-8"))["content"]
             text = content[content.index("{") : content.rindex("}") + 1]
             notebook = nbformat.reads(text, as_version=4)
             cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
             if [cell.source for cell in cells] == self.cells(name):
-                return [output for cell in cells for output in cell.outputs]
+                return [cell.outputs for cell in cells]
         raise LookupError(f"{name} is not in the cache")
 
 

@@ -1,8 +1,11 @@
-"""Every numeral in the prose of an executed page stands in its code or in what its code put out.
+"""Every numeral in the prose of an executed page stands in code nearby, or in what that put out.
+
+Nearby is the section, one beside it, or the opening of the page; the opening itself asks what the
+whole page answers. So a numeral is hardly ever right by chance.
 
 Prose is all that the page says in the browser except code cells and outputs: text, headings,
 tables, captions, formulas, and the comments in the code too. Comments on the shape of what a line
-assigns are asserted when the code runs as a script (`test_site.py`), and so count as code. What
+assigns are asserted when the code runs as a script (`test_scripts.py`), and so count as code. What
 does not count: 0, 1 and 2; digits in names such as `conv1`; the number before a heading; footnotes;
 targets of links; inline code that calls or indexes something.
 """
@@ -13,9 +16,10 @@ import re
 import tokenize
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from conftest import EXECUTED, Site, with_shapes_asserted
 
 # By page, the numbers that no cell can compute, each with the reason.
@@ -57,24 +61,54 @@ def without_comments(code: str) -> str:
     return code
 
 
-def evidence(site: Site, name: str) -> set[Decimal]:
-    """Return the numbers in the code of a page, without its comments, and in its outputs."""
-    texts = [without_comments(with_shapes_asserted(cell)) for cell in site.cells(name)]
-    for output in site.outputs(name):
-        texts.append(output.get("text", ""))
-        for kind, content in output.get("data", {}).items():
-            if kind == "text/html":
-                texts.append(BeautifulSoup(content, "html.parser").get_text(" "))
-            elif kind in {"text/plain", "text/markdown"}:
-                texts.append(content)
-        for metadata in output.get("metadata", {}).values():
-            texts.append(metadata.get("alt", ""))
-    return numerals("\n".join(texts))
+def evidence(site: Site, name: str) -> list[set[Decimal]]:
+    """Return the numbers in the code of each cell, without its comments, and in its outputs."""
+    known = []
+    for cell, outputs in zip(site.cells(name), site.outputs(name), strict=True):
+        texts = [without_comments(with_shapes_asserted(cell))]
+        for output in outputs:
+            texts.append(output.get("text", ""))
+            for kind, content in output.get("data", {}).items():
+                if kind == "text/html":
+                    texts.append(BeautifulSoup(content, "html.parser").get_text(" "))
+                elif kind in {"text/plain", "text/markdown"}:
+                    texts.append(content)
+            for metadata in output.get("metadata", {}).values():
+                texts.append(metadata.get("alt", ""))
+        known.append(numerals("\n".join(texts)))
+    return known
 
 
-def sentences(page: Tag) -> Iterator[str]:
+class Section(NamedTuple):
+    """What stands under a heading of the second level, or before the first of them."""
+
+    html: BeautifulSoup
+    code: list[str]
+    known: set[Decimal]
+
+
+def sections(site: Site, name: str) -> list[Section]:
+    """Return the sections of a page, in their order."""
+    document = BeautifulSoup(site.page(name).read_text(encoding="utf-8"), "html.parser")
+    article = document.find("article")
+    assert article
+    cells = [*zip(site.cells(name), evidence(site, name), strict=True)]
+    parts = []
+    for text in re.split(r"(?=<h2)", str(article)):
+        html = BeautifulSoup(text, "html.parser")
+        count = len(html.select(".language-python.cell"))
+        mine, cells = cells[:count], cells[count:]
+        known = set[Decimal]().union(*(numbers for _, numbers in mine))
+        parts.append(Section(html, [with_shapes_asserted(code) for code, _ in mine], known))
+    assert not cells
+    return parts
+
+
+def sentences(page: BeautifulSoup) -> Iterator[str]:
     """Yield the prose of a page, piece by piece. The page is used up."""
-    used = ".language-python.highlight, .output, .executed, .footnote, .footnote-ref, .headerlink"
+    used = (
+        "nav, .language-python.highlight, .output, .executed, .footnote, .footnote-ref, .headerlink"
+    )
     for element in page.select(used):
         element.decompose()
     for heading in page.select("h1, h2, h3, h4"):
@@ -95,17 +129,19 @@ def sentences(page: Tag) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", EXECUTED)
 def test_numbers_in_the_prose_are_computed(site: Site, name: str) -> None:
-    document = BeautifulSoup(site.page(name).read_text(encoding="utf-8"), "html.parser")
-    article = document.find("article")
-    assert article
-    known = evidence(site, name) | {Decimal(n) for n in {"0", "1", "2"} | ALLOWED.get(name, set())}
-    code = "\n".join(map(with_shapes_asserted, site.cells(name)))
-    typed = [
-        f"{name}.md: {number} in: {sentence}"
-        for sentence in (*sentences(article), *comments(code))
-        for number in sorted(numerals(sentence) - known)
-    ]
-    assert not typed, "\n".join(["Numbers that neither the code nor its outputs hold:", *typed])
+    parts = sections(site, name)
+    always = {Decimal(n) for n in {"0", "1", "2"} | ALLOWED.get(name, set())}
+    typed = []
+    for place, part in enumerate(parts):
+        near = parts if place == 0 else [parts[0], *parts[place - 1 : place + 2]]
+        known = always.union(*(section.known for section in near))
+        texts = [*sentences(part.html), *(text for code in part.code for text in comments(code))]
+        typed += [
+            f"{name}.md: {number} in: {text}"
+            for text in texts
+            for number in sorted(numerals(text) - known)
+        ]
+    assert not typed, "\n".join(["Numbers that no code nearby, nor its outputs, hold:", *typed])
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,10 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(name="server")
 def mirror_server(idx: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Mirrors(idx) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    with Mirrors(idx) as mirrors:
+        thread = threading.Thread(target=mirrors.serve_forever, args=(0.02,))
         thread.start()
-        yield server
-        server.stopping.set()
-        server.shutdown()
+        yield mirrors
+        mirrors.stopping.set()
+        mirrors.shutdown()
         thread.join()

@@ -381,6 +381,7 @@ def test_single_label_out_of_range_is_told(label: int) -> None:
         ((), torch.float32),
         ((3, 3, 28, 28), torch.float32),
         ((3, 1, 28, 27), torch.float32),
+        ((3, 1, 32, 32), torch.float32),
         ((3, 1, 1, 28, 28), torch.float32),
         ((3, 1, 28, 28), torch.uint8),
         ((3, 1, 28, 28), torch.float64),
