@@ -1,6 +1,7 @@
 """Digits from image files, made into what MNIST made of its own.
 
-In four steps: `fit_paper`, `find_ink`, `without_specks`, `place`.
+In three steps: `fit_paper` looks behind the digit, `find_ink` takes it off the paper, without dust,
+and `place` puts it where MNIST does.
 """
 
 import math
@@ -20,14 +21,14 @@ Grey = NDArray[np.float32]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 50_000_000
-WORKING_SIDE = 400  # images are averaged down to a longer side of at least this, less than twice
+WORKING_SIDE = 400  # larger images are averaged down to at least this, and less than twice
 FRAME = 16  # the frame of an image, where paper is looked for, is this part of its longer side
-FRAME_SAMPLES = 1000  # pixels of the frame that the paper is fitted to
-PAPER_SHARE = 0.6  # of the frame that is surely paper: the rest may be ink that touches it
+FRAME_SAMPLES = 1000  # pixels of the frame that are looked at, less than twice as many
+PAPER_SHARE = 0.6  # of them that are surely paper: the rest may be ink that touches the frame
 LEAST_CONTRAST = 1 / 16  # of the range from black to white
-INK_TO_NOISE = 5  # ink stands out by so many times the noise of the paper
+INK_TO_NOISE = 5  # ink departs from the paper by more than so many times its noise
 FULL_INK = 0.95  # the quantile of ink that counts as a full stroke: more is a glossy pen
-SPECK = 0.02  # less than this share of all ink, around a pixel, is a speck
+SPECK = 0.02  # where there is less than this share of all strokes, there is a speck
 DIGIT_SIDE, SIDE = 20, 28  # of a digit of MNIST, and of the image that it is placed in
 
 
@@ -35,7 +36,8 @@ def read_digit(path: Path | str) -> Tensor | None:
     """Read a handwritten digit from an image file, as MNIST prepared its digits.
 
     The ink is cropped, scaled so that its longer side is 20 pixels, and moved by whole pixels so
-    that its centre of mass is in the middle, pixel 14 of 28, as it is in every digit of MNIST [1].
+    that its centre of mass is in the middle, pixel 14 of 28, as it is in every digit of MNIST [1],
+    or as near to it as the ink fits into the image.
     The ink may be darker or lighter than the paper, and the paper lit unevenly.
 
     Returns:
@@ -79,10 +81,12 @@ def fit_paper(grey: Grey) -> tuple[NDArray[np.float64], np.float64]:
     """Estimate what the paper looks like behind the digit, from the frame around it.
 
     Light falls off smoothly, so the paper is a quadratic surface, fitted by least squares. Ink may
-    touch the frame: in ten rounds, the pixels that fit worst are left out of the next fit.
+    touch the frame: each of ten rounds fits to the 60 % of the pixels that were closest to the fit
+    before, and at first to their median.
 
     Returns:
-        The paper, (H, W), and its noise: the standard deviation of its pixels from the surface.
+        The paper, (H, W), and its noise: the standard deviation of its pixels from the surface, as
+        the closer ones show it.
     """
     height, width = grey.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -106,12 +110,12 @@ def find_ink(grey: Grey, paper: NDArray[np.float64], noise: np.float64) -> Grey 
     """Return how much ink each pixel holds, (H, W), from 0 (paper) to 1 (a full stroke).
 
     Noise departs from the paper to both sides alike, ink to one. So there is ink if, averaged over
-    3×3 pixels, the image departs further to one side than to the other by 1/16 of the range from
-    black to white, and by five times the noise.
+    3×3 pixels, the image departs further to one side, darker or lighter, than to the other by 1/16
+    of the range from black to white, and some pixel departs to that side by more than five times
+    the noise.
 
     Returns:
-        The ink, light where it is strong, whichever side of the paper it was on; None if there is
-        none.
+        The ink; None if there is none, or nothing but specks.
     """
     departure = (grey - paper).astype(np.float32)
     smooth = F.avg_pool2d(torch.from_numpy(departure)[None], 3, 1, 1)
@@ -119,50 +123,54 @@ def find_ink(grey: Grey, paper: NDArray[np.float64], noise: np.float64) -> Grey 
     if abs(lighter - darker) < LEAST_CONTRAST:
         return None
     ink = departure if lighter > darker else -departure
-    least = max(LEAST_CONTRAST, INK_TO_NOISE * noise)
-    if ink.max() <= least:
+    threshold = max(LEAST_CONTRAST, INK_TO_NOISE * noise)
+    if ink.max() <= threshold:
         return None
-    full = np.quantile(ink[ink > least], FULL_INK)
-    strokes = without_specks(ink > np.maximum(full / 2, least))
-    # Three standard deviations above the paper is where ink begins.
-    ink = ((ink - 3 * noise) / (full - 3 * noise)).clip(0, 1) * strokes
+    full = np.quantile(ink[ink > threshold], FULL_INK)
+    strokes = without_specks(ink > np.maximum(full / 2, threshold))
+    start = 3 * noise  # less may be noise
+    ink = ((ink - start) / (full - start)).clip(0, 1) * strokes
     return ink.astype(np.float32) if ink.any() else None
 
 
 def without_specks(strokes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out of a mask (H, W) what is too little to be part of a digit, such as dust.
+    """Leave specks, such as dust, out of a mask (H, W), and widen what stays by a pixel.
 
-    A pixel stays if the square around it, an eighth of the image wide, holds 2 % of all ink. What
-    stays grows by a pixel, so that the soft edges of strokes belong to it.
+    A pixel stays if the window around it, as wide as an eighth of the image's longer side, holds
+    2 % of the mask's pixels. It is widened so that the soft edges of strokes belong to it.
     """
     mask = torch.from_numpy(strokes).float()[None]  # (1, H, W)
-    around = 2 * max(1, round(max(strokes.shape) / 16)) + 1
-    near = F.avg_pool2d(mask, (around, 1), 1, (around // 2, 0))
-    near = F.avg_pool2d(near, (1, around), 1, (0, around // 2)) * around**2  # ink in the square
-    kept = mask * (near >= SPECK * mask.sum())
+    window = 2 * max(1, round(max(strokes.shape) / 16)) + 1
+    nearby = F.avg_pool2d(mask, (window, 1), 1, (window // 2, 0))
+    nearby = F.avg_pool2d(nearby, (1, window), 1, (0, window // 2)) * window**2  # pixels in it
+    kept = mask * (nearby >= SPECK * mask.sum())
     return F.max_pool2d(kept, 3, 1, 1)[0].bool().numpy()
 
 
 def place(ink: Grey) -> Tensor:
-    """Crop ink (H, W), scale it to 20 pixels, and centre its mass in an image (1, 1, 28, 28)."""
+    """Crop ink (H, W), scale it to 20 pixels and full strength, and centre its mass.
+
+    Returns:
+        (1, 1, 28, 28).
+    """
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = (max(1, round(DIGIT_SIDE * side / max(ink.shape))) for side in ink.shape)
     small = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
     digit = torch.from_numpy(np.array(small)).clamp(min=0)  # (height, width)
     digit = digit / digit.max()  # thin strokes are faint by now
-    top, left = _empty_before(digit.sum(1)), _empty_before(digit.sum(0))
+    top, left = _padding_before(digit.sum(1)), _padding_before(digit.sum(0))
     return F.pad(digit, (left, SIDE - width - left, top, SIDE - height - top))[None, None]
 
 
-def _empty_before(mass: Tensor) -> int:
-    """Return how many empty rows above a digit centre its mass, given that of each of its rows."""
+def _padding_before(mass: Tensor) -> int:
+    """Return how many empty rows to put above a digit, given the mass of each of its rows."""
     middle = float((mass * torch.arange(len(mass))).sum() / mass.sum())
     return min(max(math.ceil(SIDE / 2 - 0.5 - middle), 0), SIDE - len(mass))
 
 
 def _read_grey(file: BinaryIO) -> list[Grey]:
-    """Return the image in grey; if it is transparent, on white paper and on black."""
+    """Return the image in grey; if it is transparent, first on white paper and then on black."""
     image: Image.Image = Image.open(file, formats=FORMATS)
     if image.width * image.height > MOST_PIXELS:
         raise Image.DecompressionBombError

@@ -22,10 +22,10 @@ class Progress:
     correct: int = 0
     seconds: float = 0.0
 
-    def add(self, loss_sum: float, correct: int, count: int) -> None:
-        """Add a step on `count` digits."""
+    def add(self, loss_sum: float, correct: int, batch_size: int) -> None:
+        """Add a step on a batch."""
         self.steps += 1
-        self.last_loss = loss_sum / count
+        self.last_loss = loss_sum / batch_size
         self.loss_sum += loss_sum
         self.correct += correct
 

@@ -27,13 +27,13 @@ from cnn_tutorial.support.watch import watched
 class Trainer:
     """Trains a network by a recipe.
 
-    What is random in an epoch is drawn from the seed and the number of the epoch, so that a
-    training can go on from any step as if it had never stopped: bit for bit on a CPU with the same
-    number of threads.
+    The order and the shifts of the digits are drawn from the seed and the epoch; what layers draw
+    comes from PyTorch's own state, which a checkpoint holds. So a training goes on from any step as
+    if it had never stopped: bit for bit on a CPU with the same number of threads.
 
     Attributes:
         total_steps: Steps of the whole training.
-        progress: How many of them are taken, and what the current epoch has added up.
+        progress: Steps taken so far, and the sums of the current epoch.
         history: What every finished epoch did.
 
     Args:
@@ -60,16 +60,14 @@ class Trainer:
         self.device = device or choose_device()
         self.rank, self.world_size = rank_and_world_size()
         check_digits(*digits.validation.tensors)
-        images, labels = digits.train.tensors
-        check_digits(images, labels)
-        if not self.world_size <= recipe.batch_size <= len(images):
-            raise ValueError(
-                f"Of {len(images)} digits for {self.world_size} processes, the batch size can be "
-                f"{self.world_size} to {len(images)}; it is {recipe.batch_size}."
-            )
+        check_digits(*digits.train.tensors)
+        least, most = self.world_size, len(digits.train)
+        if not least <= recipe.batch_size <= most:
+            size = f"from {least} (processes) to {most} (digits); it is {recipe.batch_size}"
+            raise ValueError(f"The batch size can be {size}.")
         if not 0 <= seed < 2**32:
             raise ValueError(f"The seed must be from 0 to 2³² − 1; it is {seed}.")
-        self.images, self.labels = images.to(self.device), labels.to(self.device)
+        self.images, self.labels = (tensor.to(self.device) for tensor in digits.train.tensors)
         # Channels last is the order in which convolutions on processors are fastest.
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -78,9 +76,8 @@ class Trainer:
         )
         bfloat16 = recipe.bfloat16 and has_bfloat16(self.device)
         self.autocast = torch.autocast(self.device.type, torch.bfloat16, bfloat16)
-        self.total_steps = recipe.epochs * math.ceil(len(images) / recipe.batch_size)
-        self.progress = Progress()
-        self.history = History()
+        self.total_steps = recipe.epochs * math.ceil(most / recipe.batch_size)
+        self.progress, self.history = Progress(), History()
 
     def fit(self, save_to: Path | str | None = None, save_every: float = 5.0) -> History:
         """Train to the end, from wherever the training is.
@@ -91,15 +88,15 @@ class Trainer:
 
         Raises:
             FloatingPointError: The loss is not finite. The last good checkpoint stays.
-            KeyboardInterrupt: Ctrl-C was pressed, which takes effect, and saves, between two steps.
+            KeyboardInterrupt: Ctrl-C was pressed; the step under way was ended, and saved.
             OSError: A checkpoint cannot be written.
         """
         self.model.train()
-        with watched(self, save_to, save_every) as after_step:  # saves it, and heeds Ctrl-C
+        with watched(self, save_to, save_every) as after_step:  # which saves, and heeds Ctrl-C
             while len(self.history) < self.recipe.epochs:
-                start = time.perf_counter() - self.progress.seconds
-                for images, labels, count in self.batches():
-                    self.step(images, labels, count)
+                start = time.perf_counter() - self.progress.seconds  # it may have been stopped
+                for images, labels, batch_size in self.batches():
+                    self.step(images, labels, batch_size)
                     self.progress.seconds = time.perf_counter() - start
                     after_step()
                 self.history.append(self._measured_epoch())
@@ -109,34 +106,35 @@ class Trainer:
     def batches(self) -> Iterator[tuple[Tensor, Tensor, int]]:
         """Yield what is left of the epoch: images, labels, and the size of the whole batch."""
         recipe, epoch, n = self.recipe, len(self.history), len(self.labels)
-        random = torch.Generator().manual_seed((self.seed << 16) + epoch)
-        order = torch.randperm(n, generator=random).split(recipe.batch_size)
-        offsets = torch.randint(0, 2 * recipe.shift + 1, (2, n), generator=random)
-        order = order[self.progress.steps - epoch * len(order) :]
-        mine = slice(self.rank, None, self.world_size)  # this process's share of each batch
+        generator = torch.Generator().manual_seed((self.seed << 16) + epoch)
+        all_batches = torch.randperm(n, generator=generator).split(recipe.batch_size)
+        offsets = torch.randint(0, 2 * recipe.shift + 1, (2, n), generator=generator)
+        remaining = all_batches[self.progress.steps - epoch * len(all_batches) :]
+        my_share = slice(self.rank, None, self.world_size)  # of each batch, for this process
         if recipe.one_by_one:
             loader = DataLoader(
                 Pictures(self.digits.train),
-                batch_sampler=[batch.tolist() for batch in order],
-                generator=random,  # else it draws from the state that is saved
+                batch_sampler=[batch.tolist() for batch in remaining],  # shares may be empty
+                generator=generator,  # else it draws from PyTorch's own state
             )
-            for images, labels in loader:
-                yield images[mine].to(self.device), labels[mine].to(self.device), len(labels)
+            for batch in loader:
+                images, labels = (x[my_share].to(self.device) for x in batch)
+                yield images, labels, len(batch[1])
         else:
-            for batch in order:
-                share = batch[mine]
-                images = self.images[share]  # (N, 1, 28, 28)
+            for batch in remaining:
+                mine = batch[my_share]
+                images = self.images[mine]  # (N, 1, 28, 28)
                 if recipe.shift:
-                    images = shift(images, offsets[:, share], recipe.shift)
-                yield images, self.labels[share], len(batch)
+                    images = shift(images, offsets[:, mine], recipe.shift)
+                yield images, self.labels[mine], len(batch)
 
-    def step(self, images: Tensor, labels: Tensor, count: int) -> None:
+    def step(self, images: Tensor, labels: Tensor, batch_size: int) -> None:
         """Take one step of gradient descent.
 
         Args:
-            images: (N, 1, 28, 28), the share of this process of a batch.
+            images: (N, 1, 28, 28), the share of a batch that this process has.
             labels: (N,).
-            count: Size of the whole batch.
+            batch_size: Size of the whole batch.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.progress.steps)
@@ -145,36 +143,37 @@ class Trainer:
         smoothing = self.recipe.label_smoothing
         loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
         self.optimizer.zero_grad()
-        (loss / count).backward()
-        sums = torch.stack([loss.detach(), (logits.argmax(1) == labels).sum()])  # (2,)
-        sum_over_processes([sums, *(p.grad for p in self.parameters if p.grad is not None)])
-        loss_sum, correct = sums.tolist()
-        self._check_loss(loss_sum / count)  # before the step, which would spoil the weights
+        (loss / batch_size).backward()
+        # From the gradients of this share to those of the whole batch.
+        totals = torch.stack([loss.detach(), (logits.argmax(1) == labels).sum()])  # (2,)
+        sum_over_processes([totals, *(p.grad for p in self.parameters if p.grad is not None)])
+        loss_sum, correct = totals.tolist()
+        self._check_loss(loss_sum / batch_size)  # before it spoils the weights
         self.optimizer.step()
-        self.progress.add(loss_sum, int(correct), count)
+        self.progress.add(loss_sum, int(correct), batch_size)
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
         return self.recipe.learning_rate_at((step + 0.5) / self.total_steps)
 
     def _check_loss(self, loss: float) -> None:
-        step = self.progress.steps
         if not math.isfinite(loss):
+            step, last_loss = self.progress.steps, self.progress.last_loss
+            rate, where = self.learning_rate(step), f"step {step + 1} of {self.total_steps}"
             raise FloatingPointError(
-                f"The loss is {loss} at step {step + 1} of {self.total_steps}, at learning rate "
-                f"{self.learning_rate(step):.3g}; the last finite loss was "
-                f"{self.progress.last_loss:.4f}. Try a lower learning rate."
+                f"The loss is {loss} at {where}, at learning rate {rate:.3g}; "
+                f"the last finite loss was {last_loss:.4f}. Try a lower learning rate."
             )
 
     def _measured_epoch(self) -> Epoch:
-        n, seconds = len(self.labels), self.progress.seconds
+        n, progress = len(self.labels), self.progress
         validation = evaluate(self.model, self.digits.validation)
         return Epoch(
-            learning_rate=self.learning_rate(self.progress.steps - 1),
-            train_loss=self.progress.loss_sum / n,
-            train_accuracy=self.progress.correct / n,
+            learning_rate=self.learning_rate(progress.steps - 1),
+            train_loss=progress.loss_sum / n,
+            train_accuracy=progress.correct / n,
             validation_loss=validation.loss,
             validation_accuracy=validation.accuracy,
-            seconds=seconds,
-            images_per_second=n / seconds,
+            seconds=progress.seconds,
+            images_per_second=n / progress.seconds,
         )

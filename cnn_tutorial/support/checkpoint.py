@@ -2,16 +2,16 @@
 
 A checkpoint is a file of safetensors, which holds numbers and texts and no code. Its tensors are
 the weights (`model.…`), AdamW's running means (`optimizer.…`) and the state of PyTorch's random
-numbers (`random`). Its metadata are this module's `FORMAT`, what else there is to know of the
-training, as JSON, and the SHA-256 of all that, since the format itself has no checksum.
+numbers on the CPU (`random`). Its metadata are this module's `FORMAT`, what else there is to know
+of the training, as JSON, and the SHA-256 of that and the tensors, since the format has no checksum.
 """
 
 import hashlib
 import json
+import math
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import safetensors.torch
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cnn_tutorial.trainer import Trainer
 
 FORMAT = "cnn-tutorial checkpoint 2"
+MOST_BYTES = 2**30
 
 
 class Checkpoint(NamedTuple):
@@ -52,15 +53,18 @@ def save(trainer: "Trainer", path: Path | str) -> None:
     """Save all that a training needs to go on.
 
     Raises:
-        FloatingPointError: A weight is not finite: an old checkpoint stays.
+        FloatingPointError: A number is not finite: an old checkpoint stays.
         OSError: The file cannot be written: an old checkpoint stays.
     """
-    if not all(p.isfinite().all() for p in trainer.parameters):
-        raise FloatingPointError(
-            f"A weight is not finite after step {trainer.progress.steps} of {trainer.total_steps}; "
-            f"the last loss was {trainer.progress.last_loss:.4f}. Try a lower learning rate."
-        )
-    write_whole(path, as_bytes(_snapshot(trainer)))
+    snapshot = _snapshot(trainer)
+    for name, tensor in snapshot.tensors.items():
+        if not tensor.isfinite().all():
+            raise FloatingPointError(
+                f"{name} is not finite after step {trainer.progress.steps} of "
+                f"{trainer.total_steps}; the last loss was {trainer.progress.last_loss:.4f}. "
+                "Try a lower learning rate."
+            )
+    write_whole(path, as_bytes(snapshot))
 
 
 def as_bytes(checkpoint: Checkpoint) -> bytes:
@@ -77,12 +81,10 @@ def load(path: Path | str) -> Checkpoint:
         OSError: There is no such file, or it cannot be read.
         ValueError: It is truncated, corrupt, or no checkpoint of this version of the package.
     """
-    content = Path(path).read_bytes()
-    if content.startswith(b"PK"):
-        raise ValueError(
-            f"{path} is no checkpoint of this version, but perhaps of an older one: a file of "
-            "`torch.save`, which might hold code and is not read. Train again, into another file."
-        )
+    with Path(path).open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path} is larger than any checkpoint: more than {MOST_BYTES:,} bytes.")
     try:
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -92,12 +94,17 @@ def load(path: Path | str) -> Checkpoint:
             if metadata["sha256"] == _digest(saved):
                 return saved
     except Exception as error:  # the bytes may be anything, and so may what goes wrong with them
+        if content.startswith(b"PK\3\4"):
+            raise ValueError(
+                f"{path} is no checkpoint of this version, but perhaps of an older one: a file of "
+                "`torch.save`, which may hold code and is not read. Train again, into another file."
+            ) from error
         raise ValueError(
             f"{path} cannot be read as a checkpoint of `cnn-tutorial train`: "
             "it is damaged, or a file of another kind."
         ) from error
     if metadata.get("format") != FORMAT:
-        theirs = shorten(repr(metadata.get("format")), 200)
+        theirs = _brief(repr(metadata.get("format")))
         raise ValueError(f"{path} is of the format {theirs}, not {FORMAT!r}.")
     raise ValueError(f"{path} is damaged: its checksum is not that of what it holds.")
 
@@ -106,16 +113,14 @@ def resume(trainer: "Trainer", path: Path | str) -> None:
     """Have a training go on from a checkpoint of the same training.
 
     Raises:
-        OSError: There is no such file.
-        ValueError: It is damaged, or of another training. The training stays as it is.
+        OSError: As `load`.
+        ValueError: As `load`, or it is of another training. The training stays as it is.
     """
     saved, mine = load(path), _snapshot(trainer)
     for what in ("recipe", "seed", "digits"):
-        theirs, ours = repr(saved.training.get(what)), repr(mine.training[what])
-        if theirs != ours:
-            raise ValueError(
-                f"{path} is of another training: its {what} is {shorten(theirs, 400)}, not {ours}."
-            )
+        difference = _difference(saved.training.get(what), mine.training[what])
+        if difference:
+            raise ValueError(f"{path} is of another training: its {what} {difference}.")
     check_tensors(saved.of("model"), mine.of("model"), path)
     moments = _moments(trainer, saved.of("optimizer"), path)
     try:
@@ -128,11 +133,13 @@ def resume(trainer: "Trainer", path: Path | str) -> None:
         last = min(first + trainer.total_steps // trainer.recipe.epochs, trainer.total_steps)
         if progress.steps not in range(first, last + 1):
             raise ValueError(f"step {progress.steps} is not in epoch {len(history) + 1}")
+        if progress.steps and not moments:
+            raise ValueError("it has no running means")
         torch.set_rng_state(saved.tensors["random"])
     except Exception as error:  # whoever made the file, what is in it may be anything
-        reason = shorten(repr(error), 400)
+        reason = _brief(repr(error))
         raise ValueError(f"{path} holds no training to go on with: {reason}") from error
-    # From here on nothing can fail, so that a training goes on wholly or is as it was.
+    # All has been checked, so that a training goes on wholly or is as it was.
     trainer.model.load_state_dict(saved.of("model"))
     trainer.optimizer.load_state_dict(trainer.optimizer.state_dict() | {"state": moments})
     trainer.progress, trainer.history = progress, history
@@ -151,7 +158,7 @@ def load_network(path: Path | str) -> nn.Module:
         with torch.device("meta"), warnings.catch_warnings(action="ignore"):
             network = Recipe(**saved.training["recipe"]).network()
     except Exception as error:
-        reason = shorten(repr(error), 400)
+        reason = _brief(repr(error))
         raise ValueError(f"{path} describes no network of this package: {reason}") from error
     weights = saved.of("model")
     check_tensors(weights, network.state_dict(), path)
@@ -170,8 +177,10 @@ def learned_from(path: Path | str) -> Source:
     try:
         named = load(path).training["digits"]
         source = Source(**named | {"classes": tuple(map(str, named["classes"]))})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} does not say what its network has learned: {error}") from error
+        str(source)  # which numbers that are none would spoil
+    except (KeyError, TypeError, ValueError) as error:
+        reason = _brief(repr(error))
+        raise ValueError(f"{path} does not say what its network has learned: {reason}") from error
     if len(source.classes) != 10:
         raise ValueError(f"{path} names {len(source.classes)} classes; a network has 10.")
     return source
@@ -189,7 +198,7 @@ def check_tensors(
     for name in ours | theirs:
         if theirs.get(name) != ours.get(name):
             raise ValueError(
-                f"{path} is of another network: expected {shorten(name, 200)} to be "
+                f"{path} is of another network: expected {_brief(name)} to be "
                 f"{ours.get(name, 'absent')}, found {theirs.get(name, 'nothing')}."
             )
     for name, tensor in tensors.items():
@@ -235,9 +244,12 @@ def _moments(
     check_tensors(tensors, expected, path)
     # AdamW's fused step takes for granted that these lie in memory as the parameter does.
     laid_out = {name: torch.empty_like(expected[name]).copy_(t) for name, t in tensors.items()}
+    low = {"exp_avg": -math.inf, "exp_avg_sq": 0, "step": 1}
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in laid_out.items():
         parameter_number, _, moment = name.partition(".")
+        if tensor.min() < low[moment]:
+            raise ValueError(f"{path} is of no use: {name} is negative.")
         moments.setdefault(int(parameter_number), {})[moment] = tensor
     return moments
 
@@ -250,8 +262,25 @@ def _progress(named: dict[str, Any]) -> Progress:
     return progress
 
 
+def _difference(theirs: object, ours: object) -> str:
+    """Say in what two values of JSON differ, by the first name if they have some."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for name in ours | theirs:
+            if theirs.get(name) != ours.get(name):
+                values = _brief(repr(theirs.get(name))), _brief(repr(ours.get(name)))
+                return f"has {_brief(str(name))} {values[0]}, not {values[1]}"
+        return ""
+    return f"is {_brief(repr(theirs))}, not {_brief(repr(ours))}" if theirs != ours else ""
+
+
 def _kind(tensor: Tensor) -> str:
-    return f"{tensor.dtype} of shape {tuple(tensor.shape)}"
+    return f"{tensor.dtype} of shape {_brief(str(tuple(tensor.shape)))}"
+
+
+def _brief(text: str) -> str:
+    """Return a text in one line of at most 200 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else f"{line[:199]}…"
 
 
 def _digest(checkpoint: Checkpoint) -> str:

@@ -64,9 +64,9 @@ def before_each_step(training: Trainer, do: Callable[[], None]) -> None:
     """Have something done before each step, which is not taken if that raises an error."""
     step = training.step
 
-    def do_and_step(images: Tensor, labels: Tensor, count: int) -> None:
+    def do_and_step(images: Tensor, labels: Tensor, batch_size: int) -> None:
         do()
-        step(images, labels, count)
+        step(images, labels, batch_size)
 
     training.step = do_and_step  # type: ignore[method-assign]
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from cnn_tutorial.evaluation import predict
 from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.support import checkpoint
 from cnn_tutorial.support.checkpoint import (
     FORMAT,
     Checkpoint,
@@ -278,10 +279,15 @@ def test_canary_is_run_by_plain_pickle(path: Path) -> None:
 def test_checkpoint_of_another_training_is_told_by_what_differs(path: Path) -> None:
     others = replace(few(41).source, train=10)
     for recipe, seed, digits, expected in [
-        (replace(TINY, channels=(2, 4)), 0, few(41), "its recipe is"),
-        (replace(TINY, learning_rate=9e-3), 0, few(41), "its recipe is"),
+        (
+            replace(TINY, channels=(2, 4)),
+            0,
+            few(41),
+            r"its recipe has channels \[2, 4\], not \[2, 3",
+        ),
+        (replace(TINY, learning_rate=9e-3), 0, few(41), "its recipe has learning_rate 0.009, not"),
         (TINY, 1, few(41), "its seed is 1, not 0"),
-        (TINY, 0, few(41)._replace(source=others), "its digits is"),
+        (TINY, 0, few(41)._replace(source=others), "its digits has train 10, not"),
     ]:
         half_trained(path, recipe, seed, digits)
         load_network(path)
@@ -358,6 +364,32 @@ def test_any_junk_in_what_it_says_is_refused_or_trained_with(path: Path, saved: 
                 except FloatingPointError:
                     pass  # clear enough
     print(f"{tries} values replaced in {len(ways)} places")
+
+
+def test_running_means_that_no_training_has_are_refused(path: Path, saved: Checkpoint) -> None:
+    others = {name: t for name, t in saved.tensors.items() if not name.startswith("optimizer.")}
+    assert refusals(path, as_bytes(saved._replace(tensors=others)), ["resume"])
+    for name in ("optimizer.3.exp_avg_sq", "optimizer.3.step"):
+        tensors = saved.tensors | {name: -1 - saved.tensors[name]}
+        said = refusals(path, as_bytes(saved._replace(tensors=tensors)), ["resume"])
+        assert said["resume"].endswith(" is negative.")
+
+
+def test_header_that_looks_like_a_zip_is_read(path: Path, saved: Checkpoint) -> None:
+    def with_more(count: int) -> bytes:
+        return as_bytes(saved._replace(training=saved.training | {"more": " " * count}))
+
+    missing = int.from_bytes(b"PK", "little") - int.from_bytes(with_more(0)[:2], "little")
+    content = with_more(missing % 2**16)
+    assert content.startswith(b"PK")
+    path.write_bytes(content)
+    assert load(path).of("model")
+
+
+def test_endless_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="more than 1,000 bytes"):
+        load("/dev/zero" if Path("/dev/zero").exists() else path)
 
 
 ODD: dict[str, Callable[[Tensor], Tensor]] = {

@@ -65,7 +65,9 @@ def test_training_goes_on_with_the_same_set_only(fashion: DataSet) -> None:
     trained_on(clothes)
     checkpoint.resume(make_trainer(replace(BRIEF, epochs=1), clothes), MODEL)
     digits = clothes._replace(source=load_digits().source)
-    with pytest.raises(ValueError, match=r"another training: its digits is .*FashionMNIST"):
+    with pytest.raises(
+        ValueError, match=r"another training: its digits has dataset 'FashionMNIST', not 'MNIST'"
+    ):
         checkpoint.resume(make_trainer(replace(BRIEF, epochs=1), digits), MODEL)
 
 
@@ -82,7 +84,7 @@ def test_commands_measure_a_network_on_the_set_that_it_learned(
     assert "\nT-shirt/top  " in capsys.readouterr().out
     assert main(["train", "--resume"]) == 1
     [line] = capsys.readouterr().err.splitlines()
-    assert "is of another training: its digits is " in line
+    assert "is of another training: its digits has dataset 'FashionMNIST', not" in line
 
 
 def test_network_of_the_full_set_is_not_measured_on_the_sample(
@@ -102,6 +104,7 @@ def test_network_of_the_full_set_is_not_measured_on_the_sample(
         ({"dataset": "CIFAR"}, "no data set 'CIFAR': only MNIST, FashionMNIST"),
         ({"classes": ["a"]}, "names 1 classes"),
         ({"classes": 3}, "does not say what its network has learned"),
+        ({"train": [3]}, "does not say what its network has learned"),
         ({"more": 3}, "does not say what its network has learned"),
     ],
     ids=str,

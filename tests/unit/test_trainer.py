@@ -31,10 +31,10 @@ def recorded(training: Trainer) -> list[Batch]:
     batches: list[Batch] = []
     step = training.step
 
-    def record(images: Tensor, labels: Tensor, count: int) -> None:
-        assert len(images) == len(labels) == count
+    def record(images: Tensor, labels: Tensor, batch_size: int) -> None:
+        assert len(images) == len(labels) == batch_size
         batches.append((images.clone(), labels.clone()))
-        step(images, labels, count)
+        step(images, labels, batch_size)
 
     training.step = record  # type: ignore[method-assign]
     return batches
