@@ -46,17 +46,17 @@ def trained(
     """
     torch.manual_seed(seed)
     cpu = torch.device("cpu")
-    trainer = Trainer((network or recipe.network)(), digits, recipe, seed=seed, device=cpu)
-    path = cache_folder() / f"{_identity(trainer)}.safetensors"
+    training = Trainer((network or recipe.network)(), digits, recipe, seed=seed, device=cpu)
+    path = cache_folder() / f"{_identity(training)}.safetensors"
     with _locked(path.with_suffix(".lock")):
         try:
-            checkpoint.resume(trainer, path)
+            checkpoint.resume(training, path)
         except (OSError, ValueError):
             log.info("Training a network of %s, to be kept in %s", digits.source, path)
-            trainer.fit()
+            training.fit()
             with suppress(OSError):  # a folder that cannot be written to costs only time
-                checkpoint.save(trainer, path)
-    return trainer.model, trainer.history
+                checkpoint.save(training, path)
+    return training.model, training.history
 
 
 def cache_folder() -> Path:

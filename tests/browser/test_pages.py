@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 from conftest import EXECUTED, KINDS, ROOT, SIZES, Site
 from hosting import Host, listen, settle
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from playwright.sync_api import Browser, expect
 from walking import walk
+
+from cnn_tutorial.support import colors
 
 Theme = Literal["light", "dark"]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -121,6 +124,23 @@ def it_fits_the_window(visit: Visit) -> object:
     visit.page.evaluate("visit.unfold()")
     width = visit.page.evaluate("document.scrollingElement.scrollWidth")
     return width if width > SIZES[visit.size][0] else None
+
+
+def tables_are_marked(visit: Visit) -> object:
+    """Numbers stand below each other, and a word with a meaning has a line in its colour."""
+    marked = ".output :is(td, th):is(.number, .input, .kernel, .output)"
+    looks = visit.page.locator(marked).evaluate_all(
+        "cells => cells.map(cell => [cell.className, getComputedStyle(cell)])"
+        ".map(([names, look]) => [names, look.textAlign, look.boxShadow])"
+    )
+    for names, align, shadow in looks:
+        color = getattr(colors, names.split()[0].upper(), None)
+        red, green, blue = (round(255 * part) for part in to_rgb(color or "black"))
+        if color and f"rgb({red}, {green}, {blue})" not in shadow:
+            return names, shadow
+        if "number" in names and align != "right":
+            return names, align
+    return None
 
 
 def copy_buttons_copy_the_cells(visit: Visit) -> object:
@@ -232,6 +252,7 @@ FIRST: list[Callable[[Visit], object]] = [
     it_is_light,
     everything_is_reached_by_tab,
     it_fits_the_window,
+    tables_are_marked,
 ]
 IN_EACH_THEME: list[Callable[[Visit, Theme], object]] = [
     images_are_there,

@@ -45,13 +45,6 @@ def test_parameters_counted_by_hand() -> None:
     assert trace(ConvolutionalNetwork(), DIGIT).parameters == convolutions + linear == 60_074
 
 
-def test_trace_sees_every_layer() -> None:
-    names = [row.name for row in trace(ConvolutionalNetwork(), DIGIT)]
-    features = ["conv1", "relu1", "pool1", "conv2", "relu2", "pool2"]
-    assert names[:6] == [f"features.{name}" for name in features]
-    assert names[6:] == ["flatten", "fc1", "relu1", "fc2", "relu2", "fc3"]
-
-
 def test_two_convolutions_are_the_loops(digits: tuple[Tensor, Tensor]) -> None:
     torch.manual_seed(0)
     model = TwoConvolutions()

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -277,53 +276,6 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
     found = kill_and_resume(tmp_path, kills=6)
     print(found)
     assert found.readable == found.identical == found.kills == 6
-
-
-CTRL_C = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-import small_training
-import torch
-torch.set_num_threads(1)  # as in the tests of this module: bits depend on it
-training = small_training.make_trainer(small_training.BRIEF, small_training.few(41))
-def tell():
-    print(training.progress.steps, flush=True)
-    if training.progress.steps == 3:
-        sys.stdin.read()  # until the signal was sent
-small_training.before_each_step(training, tell)
-training.fit(Path(sys.argv[1]), save_every=1e9)
-"""
-
-
-def test_ctrl_c_in_a_process_saves(tmp_path: Path) -> None:
-    from conftest import started  # which this file does without when it is run as a script
-
-    whole, path = tmp_path / "whole.pt", tmp_path / "stopped.pt"
-    make_trainer(BRIEF, few(41)).fit(whole)
-    with started(
-        [sys.executable, "-c", CTRL_C, str(path), str(Path(__file__).parent)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert [process.stdout.readline() for _ in range(4)] == ["0\n", "1\n", "2\n", "3\n"]
-        process.send_signal(signal.SIGINT)
-        process.stdin.close()
-        errors = process.stderr.read()
-        assert process.stdout.read() == ""
-    assert process.returncode in (130, -signal.SIGINT)
-    assert errors.endswith("\nKeyboardInterrupt\n")
-    assert "checkpoint.py" not in errors
-    training = make_trainer(BRIEF, few(41))
-    checkpoint.resume(training, path)
-    assert training.progress.steps == 4
-    training.fit(path)
-    assert same(outcome(path), outcome(whole))
 
 
 if __name__ == "__main__":
