@@ -26,7 +26,7 @@ from cnn_tutorial.trainer import Trainer
 
 UNIT = replace(RECIPES["classic"], epochs=1)
 MEASURED = ("fast", "small", "accurate")
-FIRST_SEED = 1000  # the hyper-parameters were chosen with lower ones
+FIRST_SEED = 2000  # nobody has looked at what it or any higher one comes to
 
 
 def benchmark(seeds: int, say: Callable[[str], object] = print) -> dict[str, Any]:
@@ -53,7 +53,8 @@ def benchmark(seeds: int, say: Callable[[str], object] = print) -> dict[str, Any
     }
     for number in range(seeds):
         for name in (name for name in runs if number in turns[name]):
-            accuracy, seconds = run(UNIT if name == "classic" else RECIPES[name], number)
+            recipe = UNIT if name == "classic" else RECIPES[name]
+            accuracy, seconds = run(recipe, FIRST_SEED + number)
             say(f"seed {FIRST_SEED + number}  {name:8}  {accuracy:7.2%}  {seconds:6.1f} s")
             runs[name].append((accuracy, seconds))
     unit = statistics.median(seconds for _, seconds in runs["classic"])
@@ -69,12 +70,11 @@ def benchmark(seeds: int, say: Callable[[str], object] = print) -> dict[str, Any
     }
 
 
-def run(recipe: Recipe, number: int) -> tuple[float, float]:
+def run(recipe: Recipe, seed: int) -> tuple[float, float]:
     """Train once, and return the accuracy on the test digits and the seconds.
 
     The seconds are those of loading the digits and of training; validation is not counted.
     """
-    seed = FIRST_SEED + number
     torch.manual_seed(seed)
     start = time.perf_counter()
     digits = load_digits()
