@@ -80,14 +80,18 @@ def matrices(
     Args:
         named: Matrices (H, W) by what stands above them, in as many rows as they need.
         signs: One character between each and the next, such as `×=`.
-        colors: Colour of the frame of each; without it, the first is an input, the last an output
-            and those between are kernels.
+        colors: Colour of the frame of each; without it, windows and what is between the first and
+            the last have that of kernels, the first has that of inputs, the last that of outputs.
         digits: Decimals.
 
     Raises:
         ValueError: A matrix is too wide for its numbers to be read.
     """
-    colors = colors or [INPUT, *[KERNEL] * (len(named) - 2), OUTPUT]
+    ends = [INPUT, *[KERNEL] * (len(named) - 2), OUTPUT]
+    colors = colors or [
+        KERNEL if name.startswith("window") else color
+        for name, color in zip(named, ends, strict=False)
+    ]
     texts = {name: [[f"{v:z.{digits}f}" for v in row] for row in m] for name, m in named.items()}
     longest = max(measure(text) for rows in texts.values() for row in rows for text in row)
     cell, gap = max(24, longest + 8), 20
@@ -134,32 +138,55 @@ def slide(
         kernel_size: Height and width of the window.
         stride: Pixels from one window to the next.
     """
-    x, feature_map = x.detach(), feature_map.detach()
-    scale = (WIDTH - 32) / (x.shape[1] + feature_map.shape[1])
     top, left = row * stride, column * stride
-    value = float(feature_map[row, column])
-    drawing = Drawing(
+    window, answer = (top, left, kernel_size, kernel_size), (row, column, 1, 1)
+    drawing = trail({"input": (x, window), "output": (feature_map, answer)})
+    drawing.alt = (
         f"Input of {x.shape[0]} by {x.shape[1]} with a frame around the {kernel_size} by "
         f"{kernel_size} window at row {top}, column {left}; an arrow to row {row}, column {column} "
-        f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is {value:.2f}"
+        f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is "
+        f"{float(feature_map[row, column].detach()):.2f}"
     )
-    head = LINE + 8
-    drawing.fit(WIDTH, head + scale * max(len(x), len(feature_map)))
-    right = scale * x.shape[1] + 32
-    for name, start, m, color in ("input", 0, x, INPUT), ("output", right, feature_map, OUTPUT):
-        width, height = scale * m.shape[1], scale * len(m)
-        drawing.write(start + width / 2, LINE / 2, f"{name} {len(m)}×{m.shape[1]}")
-        drawing.box(start, LINE + 2, width, 0, color=color, lw=3)
-        drawing.paint((start, head, width, height), m, float(m.min()), float(m.max()))
-    window = scale * kernel_size
-    drawing.box(scale * left, head + scale * top, window, window, color=KERNEL)
-    drawing.box(right + scale * column, head + scale * row, scale, scale, color=OUTPUT)
-    drawing.page.annotate(
-        "",
-        (right + scale * column, head + scale * (row + 0.5)),
-        (scale * left + window, head + scale * top + window / 2),
-        arrowprops={"arrowstyle": "->", "color": KERNEL, "lw": 1.5},
-    )
+    return drawing
+
+
+@style.context(STYLE)
+def trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
+    """Show what a number was made of: maps side by side, of each the region behind the next one.
+
+    Args:
+        named: Maps (H, W) to scale, from input to output, each with the region that was made a
+            number of the next; the region of the last is that number.
+    """
+    gap, head, last = 24, 2 * LINE, len(named) - 1
+    texts = {name: [name, f"{len(x)}×{x.shape[1]}"] for name, (x, _) in named.items()}
+    least = {name: max(map(measure, lines)) for name, lines in texts.items()}
+    scale, rooms = 14.0, [float(WIDTH)]  # of a pixel, and of a map with its text
+    while sum(rooms) + gap * last > WIDTH:
+        scale *= 0.99
+        rooms = [max(scale * x.shape[1], least[name]) for name, (x, _) in named.items()]
+    drawing, alts, start = Drawing(), list[str](), 0.0
+    drawing.fit(sum(rooms) + gap * last, head + scale * max(len(x) for x, _ in named.values()))
+    ends: list[tuple[float, float]] = []  # of the arrows, from one frame to the next
+    for number, (name, (x, box)) in enumerate(named.items()):
+        matrix, (rows, columns) = x.detach(), x.shape
+        for line, text in enumerate(texts[name]):
+            drawing.write(start + rooms[number] / 2, LINE * (0.5 + 0.9 * line), text)
+        side = start + (rooms[number] - scale * columns) / 2
+        low, high, edge = float(matrix.min()), float(matrix.max()), OUTPUT if number else INPUT
+        drawing.paint((side, head, scale * columns, scale * rows), matrix, low, high, edge)
+        top, left, height, width = (scale * n for n in box)
+        color = OUTPUT if number == last else KERNEL
+        drawing.box(side + left, head + top, width, height, color=color)
+        middle = head + top + height / 2
+        ends += [(side + left, middle), (side + left + width, middle)]
+        start += rooms[number] + gap
+        where = f"{box[2]} by {box[3]} values from row {box[0]}, column {box[1]}"
+        alts.append(f"{name}, {rows} by {columns}, with a frame around {where}")
+    for tail, tip in zip(ends[1::2], ends[2::2], strict=False):
+        look = {"arrowstyle": "->", "color": KERNEL, "lw": 1.5}
+        drawing.page.annotate("", tip, tail, arrowprops=look)
+    drawing.alt = "; an arrow to ".join(alts)
     return drawing
 
 
@@ -183,7 +210,7 @@ def windows(
     drawing = Drawing(
         f"A row of {size} pixels"
         + (f" with {padding} of padding on each side" if padding else "")
-        + f"; below it {len(starts)} windows of {kernel_size} weights that span {span} pixels, "
+        + f"; below it {len(starts)} windows that read {kernel_size} of {span} pixels, "
         f"each starting {stride} after the one before"
         + (f"; no window reads the last {unread}" if unread > 0 else "")
     )

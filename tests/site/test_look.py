@@ -36,6 +36,32 @@ def test_pages_and_drawings_have_the_same_colours(site: Site) -> None:
         assert colors.GROUND not in text
 
 
+def test_a_colour_means_one_thing_on_the_whole_site(site: Site) -> None:
+    """What has a name has the same colour in all figures, and a curve on all of its page."""
+    framed = {getattr(colors, name) for name in ("INPUT", "KERNEL", "OUTPUT")}
+    meanings: dict[str, set[str]] = {}
+    for name in EXECUTED:
+        places: dict[str, set[int]] = {}
+        page = BeautifulSoup(site.page(name).read_bytes(), "html.parser")
+        for image in page.select("figure img[src$='only-light']"):
+            alt = str(image["alt"])
+            file = site.page(name).parent / str(image["src"]).partition("#")[0]
+            svg = file.read_text(encoding="utf-8")
+            if matrices := re.findall(r"(?:^|; )([^;:]+?), \d+ by \d+: ", alt):
+                strokes = re.findall(r"stroke: (#\w+); stroke-width: 2;", svg)
+                frames = [color for color in strokes if color in framed]
+                for matrix, color in zip(matrices, frames, strict=True):
+                    meanings.setdefault(matrix.partition(",")[0], set()).add(color)
+            elif " over " in alt:
+                lines = re.findall(r"(?:\. |; )([^;:.]+): from ", alt)
+                for place, line in enumerate(lines):
+                    places.setdefault(line, set()).add(place)
+        assert [line for line, found in places.items() if len(found) > 1] == [], name
+    assert {name for name, found in meanings.items() if len(found) > 1} == set()
+    assert meanings["window"] == meanings["kernel"] == {colors.KERNEL}
+    assert meanings["products"] == {colors.OUTPUT}
+
+
 @pytest.mark.parametrize("name", [name for name in EXECUTED if "/" in name])
 def test_page_says_where_it_stands_in_its_part(site: Site, name: str) -> None:
     """A row of links to all pages of the part, in their order, and one of them is this page."""

@@ -77,6 +77,18 @@ DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
     "no signs": lambda x: plots.matrices({"digit": x[0, 0, :4, :8], "a long name": SOBEL[:1, :1]}),
     "slide": lambda x: plots.slide(x[0, 0], convolve(x), 8, 9, kernel_size=3),
     "windows": lambda x: plots.windows(28, 5, 2, 1, 2),
+    "trail": lambda x: plots.trail(
+        {
+            name: (x[0, 0, :side, :side], (1, 2, 3, 3))
+            for name, side in {
+                "digit": 28,
+                "conv1": 26,
+                "pool1": 13,
+                "conv2": 11,
+                "pool2": 5,
+            }.items()
+        }
+    ),
     "layers": lambda x: plots.layers(
         {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
     ),
@@ -221,8 +233,10 @@ def test_negative_values_are_blue_and_positive_ones_red() -> None:
     red, _, blue, alpha = picture[0].T
     assert (blue[:2] > red[:2]).all()
     assert (red[3:] > blue[3:]).all()
-    # Zero shows the page, and the scale is symmetric: 0.5 is a quarter of the way to 2.
+    # Zero shows the page, and the scale is symmetric: 0.5 is a quarter of the way to 2, or to -2.
     np.testing.assert_allclose(alpha, [0.5, 0.25, 0, 0.25, 1], atol=0.01)
+    [picture] = pixels_of(plots.images(torch.tensor([[[-2.0, 0.5]]])))
+    np.testing.assert_allclose(picture[0, :, 3], [1, 0.25], atol=0.01)
     assert f"fill: {colors.GROUND}" in svg_of(figure)
 
 
@@ -303,6 +317,25 @@ def test_slide_says_the_value_that_the_window_makes(digits: Tensor, stride: int)
     )
 
 
+def test_trail_leads_from_frame_to_frame(digits: Tensor) -> None:
+    maps = {"digit": (digits[0, 0], (8, 9, 3, 3)), "map": (convolve(digits), (8, 9, 1, 1))}
+    figure = plots.trail(maps)
+    assert figure.alt == (
+        "digit, 28 by 28, with a frame around 3 by 3 values from row 8, column 9; an arrow to "
+        "map, 26 by 26, with a frame around 1 by 1 values from row 8, column 9"
+    )
+    frames: Any = [box for box in figure.page.patches if box.get_linewidth() > 1]
+    one, other = (
+        next(box for box in frames if to_rgb(box.get_edgecolor()) == to_rgb(color))
+        for color in (colors.KERNEL, colors.OUTPUT)
+    )
+    arrow: Any = figure.page.texts[-1]
+    middles = [box.get_y() + box.get_height() / 2 for box in (one, other)]
+    assert arrow.xyann == pytest.approx((one.get_x() + one.get_width(), middles[0]))
+    assert arrow.xy == pytest.approx((other.get_x(), middles[1]))
+    assert one.get_width() == pytest.approx(3 * other.get_width()), "to scale"
+
+
 @pytest.mark.parametrize(
     ("size", "kernel_size", "stride", "padding", "dilation", "unread"),
     [(28, 5, 1, 0, 1, 0), (6, 3, 2, 1, 1, 0), (8, 3, 2, 0, 1, 1), (9, 2, 4, 0, 3, 1)],
@@ -314,7 +347,7 @@ def test_windows_are_those_of_the_formula(
     outputs = conv_output_size(size, kernel_size, stride, padding, dilation)[0]
     span = dilation * (kernel_size - 1) + 1
     assert figure.alt.startswith(f"A row of {size} pixels")
-    assert f"below it {outputs} windows of {kernel_size} weights that span {span} pix" in figure.alt
+    assert f"below it {outputs} windows that read {kernel_size} of {span} pixels" in figure.alt
     assert f"each starting {stride} after the one before" in figure.alt
     assert (f"{padding} of padding on each side" in figure.alt) == (padding > 0)
     said = re.search(r"no window reads the last (\d+)", figure.alt)
@@ -367,8 +400,9 @@ def test_bars_are_as_high_as_the_values() -> None:
     *bars, line = (box for box in figure.page.patches if isinstance(box, Rectangle))
     heights = [bar.get_height() / bars[3].get_height() for bar in bars]
     np.testing.assert_allclose(heights, [0.5, 0.25, 0, 1])
-    below = [bar.get_y() >= line.get_y() for bar in bars]
-    assert below == [False, True, True, False]
+    for bar, value in zip(bars, scores[0].tolist(), strict=True):
+        edge = bar.get_y() + (bar.get_height() if value > 0 else 0)
+        assert edge == pytest.approx(line.get_y()), "it stands on the line, or hangs from it"
     bold = [text.get_text() for text in texts_of(figure) if text.get_fontweight() == "bold"]
     assert bold == ["scores", "3"]
 
