@@ -156,13 +156,13 @@ def table(result: dict[str, Any]) -> str:
         f"Python {machine['Python']}, torch {machine['torch']}",
         f"U, the unit of time: {result['unit']['median_seconds']:.1f} s, an epoch of `classic`",
         "",
-        "recipe    seeds  test accuracy, 95 % interval of the mean  seconds     U  of peak",
+        "recipe    seeds  accuracy, 95 % interval of mean  seconds     U  of peak",
     ]
     for name, measured in result["recipes"].items():
         seeds, mean, (low, high) = (measured[key] for key in ("seeds", "mean", "interval"))
         lines.append(
-            f"{name:8}  {len(seeds):5}  {mean:13.2%}, {low:.2%} to {high:.2%}"
-            f"{measured['median_seconds']:18.1f}  {measured['ratio']:.2f}"
+            f"{name:8}  {len(seeds):5}  {mean:8.2%}, {low:.2%} to {high:.2%}"
+            f"{measured['median_seconds']:14.1f}  {measured['ratio']:.2f}"
             f"  {measured['share_of_peak']:7.0%}"
         )
     lines += ["", f"fast, as a command: {new['seconds']:.1f} s, {new['ratio']:.2f} U"]

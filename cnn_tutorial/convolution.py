@@ -4,6 +4,7 @@ Each function gives what its namesake in `torch.nn.functional` gives, one window
 """
 
 from collections.abc import Iterator
+from itertools import product
 from math import inf
 
 import torch
@@ -46,7 +47,8 @@ def conv2d(
     _check_convolution(x, kernel, bias)
     images, _, h, w = x.shape
     channels_out, _, kh, kw = kernel.shape
-    rows, columns = conv_output_size((h, w), (kh, kw), stride, padding, dilation)
+    sizes = (h, w), (kh, kw)
+    rows, columns = conv_output_size(*sizes, stride, padding, dilation)
     sh, sw = as_pair("stride", stride)
     ph, pw = as_pair("padding", padding, 0)
     dh, dw = as_pair("dilation", dilation)
@@ -54,14 +56,13 @@ def conv2d(
 
     x = F.pad(x, (pw, pw, ph, ph))  # (N, C, H + 2·ph, W + 2·pw)
     output = x.new_empty(images, channels_out, rows, columns)  # (N, O, H', W')
-    for n in range(images):
-        for o in range(channels_out):
-            for row in range(rows):
-                for column in range(columns):
-                    top, left = row * sh, column * sw
-                    bottom, right = top + kh * dh, left + kw * dw
-                    window = x[n, :, top:bottom:dh, left:right:dw]  # (C, kH, kW)
-                    output[n, o, row, column] = (window * kernel[o]).sum() + bias[o]
+    for n, o in product(range(images), range(channels_out)):
+        for row in range(rows):
+            for column in range(columns):
+                top, left = row * sh, column * sw
+                bottom, right = top + kh * dh, left + kw * dw
+                window = x[n, :, top:bottom:dh, left:right:dw]  # (C, kH, kW)
+                output[n, o, row, column] = (window * kernel[o]).sum() + bias[o]
     return output
 
 

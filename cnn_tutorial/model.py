@@ -7,15 +7,19 @@ from torch import Tensor, nn
 class TwoConvolutions(nn.Module):
     """Two convolutions, each followed by ReLU and max pooling.
 
-    Takes digits `(N, 1, 28, 28)` and returns feature maps `(N, 16, 5, 5)`. The shapes in the code
-    are those without arguments.
+    Takes digits `(N, 1, 28, 28)` and returns feature maps `(N, 16, 5, 5)`. The
+    shapes in the code are those without arguments.
 
     Args:
         channels: Output channels of each convolution.
         kernel_size: Height and width of the kernels of both.
     """
 
-    def __init__(self, channels: tuple[int, int] = (6, 16), kernel_size: int = 3) -> None:
+    def __init__(
+        self,
+        channels: tuple[int, int] = (6, 16),
+        kernel_size: int = 3,
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, channels[0], kernel_size)
         self.relu1 = nn.ReLU()
@@ -25,7 +29,7 @@ class TwoConvolutions(nn.Module):
         self.pool2 = nn.MaxPool2d(kernel_size=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the feature maps `(N, 16, 5, 5)` of digits `(N, 1, 28, 28)`."""
+        """Return feature maps `(N, 16, 5, 5)` of digits `(N, 1, 28, 28)`."""
         x = self.relu1(self.conv1(x))  # (N, 6, 26, 26)
         x = self.pool1(x)  # (N, 6, 13, 13)
         x = self.relu2(self.conv2(x))  # (N, 16, 11, 11)

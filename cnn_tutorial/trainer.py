@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -71,6 +70,7 @@ class Trainer:
         # Channels last is the order in which convolutions on processors are fastest.
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.loss = nn.CrossEntropyLoss(reduction="sum", label_smoothing=recipe.label_smoothing)
         self.optimizer = torch.optim.AdamW(
             self.parameters, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True
         )
@@ -140,17 +140,18 @@ class Trainer:
             group["lr"] = self.learning_rate(self.progress.steps)
         with self.autocast:
             logits = self.model(images).float()  # (N, 10)
-        smoothing = self.recipe.label_smoothing
-        loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
+        loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         (loss / batch_size).backward()
         # From the gradients of this share to those of the whole batch.
-        totals = torch.stack([loss.detach(), (logits.argmax(1) == labels).sum()])  # (2,)
-        sum_over_processes([totals, *(p.grad for p in self.parameters if p.grad is not None)])
-        loss_sum, correct = totals.tolist()
+        correct = (logits.argmax(1) == labels).sum()
+        totals = torch.stack([loss.detach(), correct])  # (2,)
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        sum_over_processes([totals, *gradients])
+        loss_sum, right = totals.tolist()
         self._check_loss(loss_sum / batch_size)  # before it spoils the weights
         self.optimizer.step()
-        self.progress.add(loss_sum, int(correct), batch_size)
+        self.progress.add(loss_sum, int(right), batch_size)
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
