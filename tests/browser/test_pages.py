@@ -126,6 +126,25 @@ def it_fits_the_window(visit: Visit) -> object:
     return width if width > SIZES[visit.size][0] else None
 
 
+def a_picture_comes_soon(visit: Visit) -> object:
+    """On a wide screen, each page of the tutorial opens with one, above pixel 700."""
+    if visit.size != "desk" or visit.name not in EXECUTED:
+        return None
+    first = visit.page.locator("article figure").first
+    top = first.evaluate("figure => figure.getBoundingClientRect().top + scrollY")
+    return top if top > 700 else None
+
+
+def nothing_is_cut_at_the_desk(visit: Visit) -> object:
+    """Code and outputs are as wide as their lines, folded ones too."""
+    if visit.size != "desk" or visit.name == KINDS:
+        return None
+    return visit.page.locator("article :is(pre > code, .output)").evaluate_all(
+        "found => found.filter(e => e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.textContent.trim().slice(0, 80))"
+    )
+
+
 def tables_are_marked(visit: Visit) -> object:
     """Numbers stand below each other, and a word with a meaning has a line in its colour."""
     marked = ".output :is(td, th):is(.number, .input, .kernel, .output)"
@@ -249,9 +268,11 @@ def it_forbids_foreign_and_inline_scripts(visit: Visit) -> object:
 FIRST: list[Callable[[Visit], object]] = [
     what_is_read_stays_where_it_is,
     images_arrive_when_they_are_due,
+    a_picture_comes_soon,
     it_is_light,
     everything_is_reached_by_tab,
     it_fits_the_window,
+    nothing_is_cut_at_the_desk,
     tables_are_marked,
 ]
 IN_EACH_THEME: list[Callable[[Visit, Theme], object]] = [
