@@ -10,10 +10,7 @@ from torch import Tensor
 from cnn_tutorial.history import History
 from cnn_tutorial.support import stages
 from cnn_tutorial.support.colors import INK, INPUT, KERNEL, OUTPUT, RIGHT, WRONG
-from cnn_tutorial.support.drawing import FINE, GAP, LINE, STYLE, WIDTH, Drawing, measure
-
-Box = tuple[int, int, int, int]
-"""Row, column, height and width of a region of a matrix."""
+from cnn_tutorial.support.drawing import FINE, GAP, LINE, STYLE, WIDTH, Box, Drawing, measure
 
 
 @style.context(STYLE)
@@ -158,36 +155,7 @@ def trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
         named: Maps (H, W) to scale, from input to output, each with the region that was made a
             number of the next; the region of the last is that number.
     """
-    gap, head, last = 24, 2 * LINE, len(named) - 1
-    texts = {name: [name, f"{len(x)}×{x.shape[1]}"] for name, (x, _) in named.items()}
-    least = {name: max(map(measure, lines)) for name, lines in texts.items()}
-    scale, rooms = 14.0, [float(WIDTH)]  # of a pixel, and of a map with its text
-    while sum(rooms) + gap * last > WIDTH:
-        scale *= 0.99
-        rooms = [max(scale * x.shape[1], least[name]) for name, (x, _) in named.items()]
-    drawing, alts, start = Drawing(), list[str](), 0.0
-    drawing.fit(sum(rooms) + gap * last, head + scale * max(len(x) for x, _ in named.values()))
-    ends: list[tuple[float, float]] = []  # of the arrows, from one frame to the next
-    for number, (name, (x, box)) in enumerate(named.items()):
-        matrix, (rows, columns) = x.detach(), x.shape
-        for line, text in enumerate(texts[name]):
-            drawing.write(start + rooms[number] / 2, LINE * (0.5 + 0.9 * line), text)
-        side = start + (rooms[number] - scale * columns) / 2
-        low, high, edge = float(matrix.min()), float(matrix.max()), OUTPUT if number else INPUT
-        drawing.paint((side, head, scale * columns, scale * rows), matrix, low, high, edge)
-        top, left, height, width = (scale * n for n in box)
-        color = OUTPUT if number == last else KERNEL
-        drawing.box(side + left, head + top, width, height, color=color)
-        middle = head + top + height / 2
-        ends += [(side + left, middle), (side + left + width, middle)]
-        start += rooms[number] + gap
-        where = f"{box[2]} by {box[3]} values from row {box[0]}, column {box[1]}"
-        alts.append(f"{name}, {rows} by {columns}, with a frame around {where}")
-    for tail, tip in zip(ends[1::2], ends[2::2], strict=False):
-        look = {"arrowstyle": "->", "color": KERNEL, "lw": 1.5}
-        drawing.page.annotate("", tip, tail, arrowprops=look)
-    drawing.alt = "; an arrow to ".join(alts)
-    return drawing
+    return stages.draw_trail(named)
 
 
 @style.context(STYLE)

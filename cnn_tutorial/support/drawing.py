@@ -54,6 +54,9 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "cnn_tutorial",  # the same file each time
 }
 
+Box = tuple[int, int, int, int]
+"""Row, column, height and width of a region of a matrix."""
+
 Bundle = tuple[dict[str, str], dict[str, dict[str, Any]]]
 """What Jupyter shows of a value, by kind, and what it says about each kind."""
 

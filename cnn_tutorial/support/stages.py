@@ -1,11 +1,12 @@
-"""The stages of an image on its way through a model: how each is drawn, and what is said of it."""
+"""The stages of an image on its way through a model: how they are drawn, and what is said."""
 
 import math
 from collections.abc import Mapping
 
 from torch import Tensor
 
-from cnn_tutorial.support.drawing import FINE, LINE, Drawing
+from cnn_tutorial.support.colors import INPUT, KERNEL, OUTPUT
+from cnn_tutorial.support.drawing import FINE, LINE, WIDTH, Box, Drawing, measure
 
 STACKS = 3  # of sheets, at most, in a row
 
@@ -76,3 +77,37 @@ def draw_bars(
         drawing.write(bar[0] + 11, top + 60 + LINE / 2, str(number), weight=weight)
     drawing.box(left, top + unit * high, 28 * len(values), 0, ec=FINE, lw=1)
     return 60 + LINE
+
+
+def draw_trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
+    """Draw maps side by side, to scale, with an arrow from each region to the next."""
+    gap, head, last = 24, 2 * LINE, len(named) - 1
+    texts = {name: [name, f"{len(x)}×{x.shape[1]}"] for name, (x, _) in named.items()}
+    least = {name: max(map(measure, lines)) for name, lines in texts.items()}
+    scale, rooms = 14.0, [float(WIDTH)]  # of a pixel, and of a map with its text
+    while sum(rooms) + gap * last > WIDTH:
+        scale *= 0.99
+        rooms = [max(scale * x.shape[1], least[name]) for name, (x, _) in named.items()]
+    drawing, alts, start = Drawing(), list[str](), 0.0
+    drawing.fit(sum(rooms) + gap * last, head + scale * max(len(x) for x, _ in named.values()))
+    ends: list[tuple[float, float]] = []  # of the arrows, from one frame to the next
+    for number, (name, (x, box)) in enumerate(named.items()):
+        matrix, (rows, columns) = x.detach(), x.shape
+        for line, text in enumerate(texts[name]):
+            drawing.write(start + rooms[number] / 2, LINE * (0.5 + 0.9 * line), text)
+        side = start + (rooms[number] - scale * columns) / 2
+        low, high, edge = float(matrix.min()), float(matrix.max()), OUTPUT if number else INPUT
+        drawing.paint((side, head, scale * columns, scale * rows), matrix, low, high, edge)
+        top, left, height, width = (scale * n for n in box)
+        color = OUTPUT if number == last else KERNEL
+        drawing.box(side + left, head + top, width, height, color=color)
+        middle = head + top + height / 2
+        ends += [(side + left, middle), (side + left + width, middle)]
+        start += rooms[number] + gap
+        where = f"{box[2]} by {box[3]} values from row {box[0]}, column {box[1]}"
+        alts.append(f"{name}, {rows} by {columns}, with a frame around {where}")
+    for tail, tip in zip(ends[1::2], ends[2::2], strict=False):
+        look = {"arrowstyle": "->", "color": KERNEL, "lw": 1.5}
+        drawing.page.annotate("", tip, tail, arrowprops=look)
+    drawing.alt = "; an arrow to ".join(alts)
+    return drawing
