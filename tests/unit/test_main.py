@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import ROOT, environment, started
 from PIL import Image
 from torch.utils.data import TensorDataset
 
@@ -20,7 +22,7 @@ from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.evaluation import evaluate, predict
 from cnn_tutorial.measurements import published
 from cnn_tutorial.recipes import RECIPES
-from cnn_tutorial.support.checkpoint import load_network
+from cnn_tutorial.support.checkpoint import load, load_network
 from cnn_tutorial.trainer import Trainer
 
 
@@ -187,6 +189,31 @@ def test_ctrl_c_saves_and_resume_ends_alike(
     )
     whole, resumed = weights
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_ctrl_c_in_a_process_saves(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnn_tutorial", "train", "--recipe", "classic"]
+    variables = environment(ROOT, CNN_TUTORIAL_DATA=str(tmp_path))
+    with started(
+        [*command, "--save-every", "1e9"],
+        cwd=tmp_path,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not (tmp_path / "model.safetensors").exists():  # saved before the first step
+            assert process.poll() is None
+            time.sleep(0.1)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert errors == ""
+    said = re.search(r"Stopped after step ([\d,]+), saved in model.safetensors", output)
+    assert said
+    steps = load(tmp_path / "model.safetensors").training["progress"]["steps"]
+    assert f"{steps:,}" == said[1] != "0"
 
 
 def test_diverged(
