@@ -162,7 +162,7 @@ def trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
 def windows(
     size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> Drawing:
-    """Show along one axis where each window of a convolution lies, a row each.
+    """Show along one axis where each window of a convolution lies, a row each, and what comes out.
 
     Args:
         size: Pixels of the input.
@@ -181,9 +181,10 @@ def windows(
         + f"; below it {len(starts)} windows that read {kernel_size} of {span} pixels, "
         f"each starting {stride} after the one before"
         + (f"; no window reads the last {unread}" if unread > 0 else "")
+        + f"; at the bottom {len(starts)} outputs, each below the middle of its window"
     )
     height = cell * 0.6
-    drawing.fit(cell * (size + 2 * padding), (len(starts) + 1) * (height + 6) - 6)
+    drawing.fit(cell * (size + 2 * padding), (len(starts) + 2) * (height + 6) - 6)
     for pixel in range(size + 2 * padding):
         inside = padding <= pixel < padding + size
         look: dict[str, Any] = {"fill": True, "fc": INPUT} if inside else {"ls": ":"}
@@ -194,6 +195,8 @@ def windows(
         for weight in range(kernel_size):
             x = (start + weight * dilation) * cell
             drawing.box(x + 1, top, cell - 2, height, fill=True, fc=KERNEL, lw=0)
+        place = (start + (span - 1) / 2) * cell, (len(starts) + 1) * (height + 6), cell, height
+        drawing.box(*place, ec=INK, lw=1, fill=True, fc=OUTPUT)
     return drawing
 
 

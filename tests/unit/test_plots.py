@@ -355,7 +355,11 @@ def test_windows_are_those_of_the_formula(
     starts = range(0, size + 2 * padding - span + 1, stride)
     last = max(start + span for start in starts)
     assert int(said[1] if said else 0) == max(0, size + padding - last) == unread
-    assert len(figure.page.patches) == size + 2 * padding + outputs * (1 + kernel_size)
+    assert len(figure.page.patches) == size + 2 * padding + outputs * (2 + kernel_size)
+    boxes: Any = figure.page.patches
+    below = [box for box in boxes if to_rgb(box.get_facecolor()) == to_rgb(colors.OUTPUT)]
+    middles = [(box.get_x() + box.get_width() / 2) / below[0].get_width() for box in below]
+    assert middles == pytest.approx([start + span / 2 for start in starts])
 
 
 def test_layers_say_the_shape_and_the_values_of_each(digits: Tensor) -> None:
