@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -106,7 +107,8 @@ def execute(notebook: Any, name: str) -> Any:
             if sys.platform != "win32":  # of free ports, another build may take those found here
                 client.config.KernelManager.transport = "ipc"
                 client.config.KernelManager.ip = f"{folder}/kernel"
-            client.execute()
+            # What a kernel itself says while it ends is no page's; what cells say comes otherwise.
+            client.execute(stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         said = [f"{error.ename}: {error.evalue}"] if error.evalue else [error.ename]
         said = re.sub(r"\(\d+\.py, (line \d+)\)", r"(\1)", said[0]).splitlines()

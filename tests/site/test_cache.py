@@ -21,10 +21,13 @@ SECOND = """
 # Second
 
 ```python
+import atexit
+import os
 import time
 
 from cnn_tutorial.measurements import published
 
+atexit.register(os.write, 2, b"noise of a kernel that ends")
 print(len(published("benchmark")))
 time.time_ns()
 ```
@@ -53,6 +56,7 @@ class Project:
         """Build, and return which pages were run."""
         build = mkdocs_build(self.root, **variables)
         assert build.returncode == 0, build.stdout
+        assert "noise" not in build.stdout
         return set(re.findall(r"Running (\S+)", build.stdout))
 
     def first(self) -> str:
