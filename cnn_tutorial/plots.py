@@ -4,21 +4,30 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib import style
 from torch import Tensor
 
 from cnn_tutorial.history import History
 from cnn_tutorial.support import stages
 from cnn_tutorial.support.colors import INK, INPUT, KERNEL, OUTPUT, RIGHT, WRONG
-from cnn_tutorial.support.drawing import FINE, GAP, LINE, STYLE, WIDTH, Box, Drawing, measure
+from cnn_tutorial.support.drawing import (
+    FINE,
+    GAP,
+    LINE,
+    WIDE,
+    Box,
+    Drawing,
+    drawn,
+    measure,
+    width,
+)
 
 
-@style.context(STYLE)
+@drawn
 def images(
     x: Tensor,
     titles: Sequence[object] = (),
     *,
-    columns: int = 5,
+    columns: int = 10,
     boxes: Sequence[Box] = (),
     right: Sequence[bool] = (),
 ) -> Drawing:
@@ -27,30 +36,32 @@ def images(
     Args:
         x: One matrix each, (N, H, W) or (N, 1, H, W).
         titles: What stands above each, from the first on, in one line or several.
-        columns: How many stand in a row, if the titles leave the room.
+        columns: How many stand in a row; where there is no room for them, it is parted evenly.
         boxes: Regions to frame, the same in each.
         right: Whether each title is right, for a frame and a mark that say so.
     """
     maps = x.detach().flatten(0, -3)  # (N, H, W)
-    height, width = maps.shape[-2:]
+    rows, cols = maps.shape[-2:]
     low, high = float(maps.min()), float(maps.max())
     texts = [str(title) for title in titles]
     said = [text.replace("\n", " ") for text in texts]
     for number, is_right in enumerate(right):
         said[number] += ", right" if is_right else ", wrong"
         texts[number] = ("✓ " if is_right else "✗ ") + texts[number]
-    alt = f"{len(maps)} image{'s' * (len(maps) > 1)} of {height} by {width} values "
+    alt = f"{len(maps)} image{'s' * (len(maps) > 1)} of {rows} by {cols} values "
     alt += (
         f"from {low:.2f} to {high:.2f}" + ": " * bool(said) + ("; " if right else ", ").join(said)
     )
-    for top, left, rows, cols in boxes:
-        alt += f"; a frame around {rows} by {cols} values from row {top}, column {left}"
+    for top, left, height, across in boxes:
+        alt += f"; a frame around {height} by {across} values from row {top}, column {left}"
     lines = [text.split("\n") for text in texts]
     longest = max((measure(line) for text in lines for line in text), default=0)
-    columns = min(columns, len(maps), int((WIDTH + GAP) / (longest + GAP)) or 1)
-    scale = min((WIDTH - GAP * (columns - 1)) / columns, 180) / width
+    columns = min(columns, len(maps))
+    most = min(10 if width() == WIDE else 5, int((width() + GAP) / (longest + GAP)) or 1)
+    columns = math.ceil(columns / math.ceil(columns / most))
+    scale = min((width() - GAP * (columns - 1)) / columns, 220) / cols
     above = LINE * max(map(len, lines), default=0)
-    size_x, size_y = scale * width, scale * height
+    size_x, size_y = scale * cols, scale * rows
     drawing = Drawing(alt)
     for number, matrix in enumerate(maps):
         row, column = divmod(number, columns)
@@ -68,7 +79,7 @@ def images(
     return drawing
 
 
-@style.context(STYLE)
+@drawn
 def matrices(
     named: Mapping[str, Tensor], signs: str = "", *, colors: Sequence[str] = (), digits: int = 2
 ) -> Drawing:
@@ -90,8 +101,10 @@ def matrices(
         for name, color in zip(named, ends, strict=False)
     ]
     texts = {name: [[f"{v:z.{digits}f}" for v in row] for row in m] for name, m in named.items()}
-    longest = max(measure(text) for rows in texts.values() for row in rows for text in row)
-    cell, gap = max(24, longest + 8), 20
+    longest = max(
+        measure(text.replace("-", "−")) for rows in texts.values() for row in rows for text in row
+    )
+    cell, gap = max(28, longest + 8), 20
     drawing = Drawing(
         "; ".join(
             f"{name}, {len(rows)} by {len(rows[0])}: " + " / ".join(" ".join(row) for row in rows)
@@ -100,28 +113,28 @@ def matrices(
     )
     left, top, right, bottom = 0.0, 0.0, 0.0, 0.0
     for number, (name, rows) in enumerate(texts.items()):
-        width, height = cell * len(rows[0]), cell * len(rows)
-        room = max(width, measure(name))
-        if left + room > WIDTH and number:
+        across, height = cell * len(rows[0]), cell * len(rows)
+        room = max(across, measure(name))
+        if left + room > width() and number:
             left, top = gap if signs else 0, bottom + GAP
-        if left + room > WIDTH:
+        if left + room > width():
             raise ValueError(f"{name} with {len(rows[0])} columns is too wide to be read")
         drawing.write(left + room / 2, top + LINE / 2, name)
         if 0 < number <= len(signs):
             drawing.write(left - gap / 2, top + LINE + height / 2, signs[number - 1], size=20)
         right, bottom = max(right, left + room), max(bottom, top + LINE + height)
-        start, left = left + (room - width) / 2, left + room + gap
+        start, left = left + (room - across) / 2, left + room + gap
         for i, row in enumerate(rows):
             for j, text in enumerate(row):
                 x, y = start + cell * j, top + LINE + cell * i
                 drawing.box(x, y, cell, cell, ec=FINE, lw=1)
                 drawing.write(x + cell / 2, y + cell / 2, text.replace("-", "−"))
-        drawing.box(start + 1, top + LINE + 1, width - 2, height - 2, color=colors[number])
+        drawing.box(start + 1, top + LINE + 1, across - 2, height - 2, color=colors[number])
     drawing.fit(right, bottom)
     return drawing
 
 
-@style.context(STYLE)
+@drawn
 def slide(
     x: Tensor, feature_map: Tensor, row: int, column: int, *, kernel_size: int, stride: int = 1
 ) -> Drawing:
@@ -147,7 +160,7 @@ def slide(
     return drawing
 
 
-@style.context(STYLE)
+@drawn
 def trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
     """Show what a number was made of: maps side by side, of each the region behind the next one.
 
@@ -158,7 +171,7 @@ def trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
     return stages.draw_trail(named)
 
 
-@style.context(STYLE)
+@drawn
 def windows(
     size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> Drawing:
@@ -173,7 +186,7 @@ def windows(
     """
     span = dilation * (kernel_size - 1) + 1
     starts = range(0, size + 2 * padding - span + 1, stride)
-    cell = min(36, WIDTH / (size + 2 * padding))
+    cell = min(44, width() / (size + 2 * padding))
     unread = size + padding - (starts[-1] + span)
     drawing = Drawing(
         f"A row of {size} pixels"
@@ -200,46 +213,28 @@ def windows(
     return drawing
 
 
-@style.context(STYLE)
-def layers(named: Mapping[str, Tensor]) -> Drawing:
-    """Show what goes through a model: stacks of sheets, one sheet a channel, and rows of values.
+@drawn
+def layers(
+    named: Mapping[str, Tensor],
+    seen: Mapping[str, tuple[Sequence[int], Box]] | None = None,
+    *,
+    arrows: bool = True,
+) -> Drawing:
+    """Show what goes through a model, from left to right: feature maps to scale, and vectors.
 
-    The sheet with the most contrast is in front. Each stage has a scale of values of its own. Up to
-    ten values, such as scores, are bars, with their classes below, the one of the highest in bold.
+    Each stage has a scale of values of its own. Up to ten values, such as scores, are bars, with
+    their classes beside them, the one of the highest in bold.
 
     Args:
         named: Feature maps (1, C, H, W) or vectors (1, F) of one image, by the name of the layer
-            that made them.
+            that made them. What follows a comma in a name stands in a line of its own.
+        seen: Regions to frame, by the name of the stage, each with the channels in which it lies.
+        arrows: Whether each stage is made of the one before it.
     """
-    named = {name: x.detach() for name, x in named.items()}
-    maps = [x for x in named.values() if x.ndim == 4]
-    vectors = [x for x in named.values() if x.ndim == 2]
-    scale = 86 / max((x.shape[3] for x in maps), default=1)  # of a pixel of a sheet
-    cell = min(16, WIDTH / max((x.shape[1] for x in vectors), default=1))
-    drawing, top, alts = Drawing(), 0.0, list[str]()
-    for row in stages.rows_of(named):
-        height = 0.0
-        for number, name in enumerate(row):
-            x, color = named[name], OUTPUT if alts else INPUT
-            middle = WIDTH * (0.5 + (number - (len(row) - 1) / 2) / stages.STACKS)
-            drawing.write(middle, top + LINE * 0.5, name, weight="bold")
-            drawing.write(middle, top + LINE * 1.4, str(tuple(x.shape)))
-            below = top + 2.2 * LINE
-            if x.ndim == 4:
-                drawn = stages.draw_sheets(drawing, middle, below, x[0], scale, color)
-            elif x.shape[1] > 10:
-                drawn = stages.draw_values(drawing, middle, below, x, cell, color)
-            else:
-                drawn = stages.draw_bars(drawing, middle, below, x[0].tolist(), color)
-            height = max(height, LINE * 2.2 + drawn)
-            alts.append(f"{name}: {stages.describe(x)}")
-        top += height + 2 * GAP
-    drawing.fit(WIDTH, top - 2 * GAP)
-    drawing.alt = "; then ".join(alts)
-    return drawing
+    return stages.draw_layers(named, seen or {}, arrows)
 
 
-@style.context(STYLE)
+@drawn
 def curves(
     x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
 ) -> Drawing:
@@ -259,10 +254,11 @@ def curves(
             for name, values in named.items()
         )
     )
-    columns = int(WIDTH / (45 + max(map(measure, named)))) or 1
+    columns = int(width() / (45 + max(map(measure, named)))) or 1
     height = 268 + LINE * math.ceil(len(named) / columns) * (len(named) > 1)  # with the legend
-    drawing.fit(WIDTH, height)
-    place = (0.17, 52 / height, 0.8, 208 / height)
+    drawing.fit(width(), height)
+    left = 70 / width()
+    place = (left, 52 / height, 0.97 - left, 208 / height)
     axes = drawing.add_axes(place, xlabel=xlabel, ylabel=ylabel)
     for name, values in named.items():
         axes.plot(x, values, label=name)

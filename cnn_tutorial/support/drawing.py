@@ -5,10 +5,12 @@ are negative, blue is below zero and red above it, the stronger the further; zer
 the ground.
 """
 
+import functools
 import io
 import re
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 from cycler import cycler
 from matplotlib import figure, rcParams, style
@@ -19,8 +21,10 @@ from torch import Tensor
 
 from cnn_tutorial.support.colors import ABOVE, BELOW, GROUND, INK
 
+SVG = "image/svg+xml"
 FINE = (INK, 0.3)  # of outlines
-WIDTH = 412  # at most: on a phone, the text of a wider drawing would be too small to read
+# The column of text at a desk, and on a phone: there the text of a wider one would be too small.
+WIDE, NARROW = 680, 412
 LINE = 22  # height of a line of text
 GAP = 10  # between neighbours
 SIGNED = LinearSegmentedColormap.from_list(
@@ -54,6 +58,7 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "cnn_tutorial",  # the same file each time
 }
 
+P = ParamSpec("P")
 Box = tuple[int, int, int, int]
 """Row, column, height and width of a region of a matrix."""
 
@@ -66,7 +71,10 @@ class Drawing(figure.Figure):
 
     Attributes:
         alt: What is seen, in words.
+        narrow: The same for a phone, where it is laid out anew.
     """
+
+    narrow: "Drawing | None" = None
 
     def __init__(self, alt: str = "") -> None:
         """Make an empty drawing."""
@@ -87,6 +95,11 @@ class Drawing(figure.Figure):
     def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:
         """Draw a rectangle, without filling unless the style says otherwise."""
         self.page.add_patch(Rectangle((x, y), width, height, **({"fill": False} | style)))
+
+    def arrow(self, tail: tuple[float, float], tip: tuple[float, float], color: str) -> None:
+        """Draw an arrow."""
+        look = {"arrowstyle": "->", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+        self.page.annotate("", tip, tail, arrowprops=look)
 
     def paint(
         self,
@@ -113,11 +126,36 @@ class Drawing(figure.Figure):
         self.box(*place, ec=edge, lw=1)
 
     def _repr_mimebundle_(self, **_: object) -> Bundle:
-        """Return the SVG and, as its metadata, the alt text and the size."""
+        """Return the SVG and, as its metadata, the alt text, the size, and the narrow drawing."""
         svg = _svg(self).replace(INK, "currentColor")
         svg = svg.replace("'DejaVu Sans', 'system-ui', '-apple-system'", "system-ui, -apple-system")
         svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
-        return _bundle(svg, self.alt, self.bbox.width, self.bbox.height)
+        shown, about = _bundle(svg, self.alt, self.bbox.width, self.bbox.height)
+        if self.narrow:
+            small, said = self.narrow._repr_mimebundle_()
+            if small != shown:
+                about[SVG]["narrow"] = said[SVG] | {"svg": small[SVG]}
+        return shown, about
+
+
+def drawn(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
+    """Have a function draw twice, within the two values of `width`, and return the wide drawing."""
+
+    @functools.wraps(draw)
+    def twice(*args: P.args, **kwargs: P.kwargs) -> Drawing:
+        narrow, wide = (
+            style.context([STYLE, {"figure.figsize": (room / 72, 1)}])(draw)(*args, **kwargs)
+            for room in (NARROW, WIDE)
+        )
+        wide.narrow = narrow
+        return wide
+
+    return twice
+
+
+def width() -> float:
+    """Return how wide the drawing that is being made may be."""
+    return float(72 * rcParams["figure.figsize"][0])
 
 
 class Described:
@@ -166,10 +204,11 @@ def _svg(figure: figure.Figure) -> str:
 
 
 def _bundle(svg: str, alt: str, width: float, height: float) -> Bundle:
-    about = {"alt": alt, "width": round(width), "height": round(height)}
-    return {"image/svg+xml": svg}, {"image/svg+xml": about}
+    about: dict[str, Any] = {"alt": alt, "width": round(width), "height": round(height)}
+    return {SVG: svg}, {SVG: about}
 
 
+@functools.cache
 def measure(text: str) -> float:
-    """Return the width of a line of text."""
+    """Return the width of a line of text of the drawing that is being made."""
     return float(TextPath((0, 0), text, size=rcParams["font.size"]).get_extents().width)

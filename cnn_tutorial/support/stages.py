@@ -1,95 +1,174 @@
 """The stages of an image on its way through a model: how they are drawn, and what is said."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from cnn_tutorial.support.colors import INPUT, KERNEL, OUTPUT
-from cnn_tutorial.support.drawing import FINE, LINE, WIDTH, Box, Drawing, measure
+from cnn_tutorial.support.colors import INK, INPUT, KERNEL, OUTPUT
+from cnn_tutorial.support.drawing import FINE, LINE, Box, Drawing, measure, width
 
-STACKS = 3  # of sheets, at most, in a row
+ARROW = 24  # the room for one, from each stage to the next
+TALLEST = 264
+BAR = 20  # of a class
+NOWHERE: tuple[Sequence[int], Box] = (), (0, 0, 0, 0)
 
 
-def rows_of(stages: Mapping[str, Tensor]) -> list[list[str]]:
-    """Share the stages among rows: up to three stacks, as many in each, or one vector."""
-    stacks = sum(x.ndim == 4 for x in stages.values())
-    columns = math.ceil(stacks / max(1, math.ceil(stacks / STACKS)))  # for even rows
-    rows: list[list[str]] = []
-    for name, x in stages.items():
-        fits = rows and len(rows[-1]) < columns and stages[rows[-1][0]].ndim == 4
-        if x.ndim == 4 and fits:
-            rows[-1].append(name)
+@dataclass
+class Stage:
+    """What a layer makes of an image: maps (1, C, H, W), or a vector (1, F) of values or scores.
+
+    Attributes:
+        lines: What stands above it.
+        least: The width of these.
+        places: Row and column at which each map begins; they lie a value apart.
+        seen: The channels in which a region is framed, and that region.
+        color: Of its outline.
+    """
+
+    name: str
+    x: Tensor
+    seen: tuple[Sequence[int], Box]
+    color: str
+
+    def __post_init__(self) -> None:
+        self.lines = [*self.name.split(", "), "×".join(map(str, self.x.shape[1:]))]
+        self.least = max(map(measure, self.lines))
+        self.places: list[tuple[int, int]] = []
+        if self.x.ndim == 4:
+            count, rows, columns = self.x.shape[1:]
+            side = math.isqrt(count)  # as many lie beside each other
+            self.places = [(n // side * (rows + 1), n % side * (columns + 1)) for n in range(count)]
+
+    def extent(self, scale: float) -> tuple[float, float]:
+        """Return its width and height if a value of a map has this width."""
+        if self.places:
+            (row, _), (rows, columns) = self.places[-1], self.x.shape[2:]
+            last = max(column for _, column in self.places)
+            return scale * (last + columns), scale * (row + rows)
+        count = self.x.shape[1]
+        return (16, min(0.66 * count, TALLEST)) if count > 10 else (90, BAR * count)
+
+    def room(self, scale: float) -> float:
+        """Return the width of it and its lines."""
+        return max(self.extent(scale)[0], self.least)
+
+    def describe(self) -> str:
+        """Say what is seen of it."""
+        x, (channels, (row, column, height, across)) = self.x, self.seen
+        values = f"values from {float(x.min()):.2f} to {float(x.max()):.2f}"
+        if self.places:
+            count, rows, cols = x.shape[1:]
+            said = f"{count} map{'s' * (count > 1)} of {rows} by {cols}, {values}"
+            if channels:
+                said += f", a frame around {height} by {across} from row {row}, column {column}"
+                said += f" of {len(channels)} of them" * (count > 1)
+            return f"{self.name}: {said}"
+        if x.shape[1] > 10:
+            return f"{self.name}: a column of {x.shape[1]} {values}"
+        bars = ", ".join(f"{number}: {value:z.2f}" for number, value in enumerate(x[0].tolist()))
+        return f"{self.name}: a bar for each of {x.shape[1]} classes, {bars}"
+
+    def draw(self, drawing: Drawing, left: float, top: float, scale: float) -> None:
+        """Draw it with its upper left corner at a point."""
+        x, (channels, (row, column, height, across)) = self.x, self.seen
+        low, high, size = float(x.min()), float(x.max()), self.extent(scale)
+        if self.places:
+            rows, columns = x.shape[2:]
+            grid = torch.full([round(side / scale) for side in size[::-1]], torch.nan)
+            for (i, j), matrix in zip(self.places, x[0], strict=True):
+                grid[i : i + rows, j : j + columns] = matrix
+            drawing.paint((left, top, *size), grid, low, high, "none")
+            for channel, (i, j) in enumerate(self.places):
+                corner = left + scale * j, top + scale * i
+                drawing.box(*corner, scale * columns, scale * rows, ec=self.color, lw=1)
+                if channel in channels:
+                    corner = corner[0] + scale * column, corner[1] + scale * row
+                    drawing.box(*corner, scale * across, scale * height, ec=KERNEL, lw=1.5)
+        elif x.shape[1] > 10:
+            drawing.paint((left, top, *size), x.T, low, high, self.color)
         else:
-            rows.append([name])
-    return rows
+            self._draw_bars(drawing, left, top)
+
+    def _draw_bars(self, drawing: Drawing, left: float, top: float) -> None:
+        values = self.x[0].tolist()
+        low, high = min(0, *values), max(0, *values)
+        unit = 64 / (high - low or 1)
+        zero = left + 26 - unit * low
+        for number, value in enumerate(values):
+            y = top + BAR * number
+            weight = "bold" if value == max(values) else "normal"
+            drawing.write(left + 8, y + BAR / 2, str(number), weight=weight)
+            bar = zero + unit * min(0, value), y + 3, unit * abs(value), BAR - 6
+            drawing.box(*bar, fill=True, fc=self.color, lw=0)
+        drawing.box(zero, top, 0, BAR * len(values), ec=FINE, lw=1)
 
 
-def describe(x: Tensor) -> str:
-    """Say what is seen of a stage."""
-    values = f"values from {float(x.min()):.2f} to {float(x.max()):.2f}"
-    if x.ndim == 4:
-        _, count, rows, cols = x.shape
-        return f"{count} sheet{'s' * (count > 1)} of {rows} by {cols}, {values}"
-    if x.shape[1] > 10:
-        return f"a row of {x.shape[1]} {values}"
-    bars = ", ".join(f"{number}: {value:z.2f}" for number, value in enumerate(x[0].tolist()))
-    return f"a bar for each of {x.shape[1]} classes, {bars}"
+def lay_out(stages: Sequence[Stage]) -> tuple[float, list[list[Stage]]]:
+    """Choose a scale for all maps, and break the stages into as few rows as can be read."""
+    sizes = [stage.extent(1) for stage in stages if stage.places] or [(1.0, 1.0)]
+    room = width() - ARROW
+    largest = min([7, *(min(room / across, TALLEST / down) for across, down in sizes)])
+    for allowed in range(1, len(stages)):
+        scale = largest
+        while scale >= 2:
+            rows, end = list[list[Stage]](), math.inf
+            for stage in stages:
+                if end + stage.room(scale) > width():
+                    rows.append([])
+                    end = ARROW if len(rows) > 1 else 0.0
+                rows[-1].append(stage)
+                end += stage.room(scale) + ARROW
+            if len(rows) <= allowed:
+                return scale, rows
+            scale *= 0.98
+    return largest, [[stage] for stage in stages]
 
 
-def draw_sheets(
-    drawing: Drawing, middle: float, top: float, x: Tensor, scale: float, color: str
-) -> float:
-    """Draw a stack of sheets (C, H, W), and return its height."""
-    (count, rows, cols), low, high = x.shape, float(x.min()), float(x.max())
-    shift = min(6, 90 / count)  # from each sheet to the next
-    width, height, depth = scale * cols, scale * rows, shift * (count - 1)
-    covered = math.ceil(shift / scale)  # from this row and column on, by the next sheet
-    order = x.flatten(1).std(1, correction=0).argsort(stable=True)
-    for number, sheet in enumerate(x[order]):  # (H, W)
-        if number < count - 1:
-            sheet[covered:, covered:] = low  # nothing to store where nothing is seen
-        left = middle - (width + depth) / 2 + shift * number
-        drawing.paint((left, top + shift * number, width, height), sheet, low, high, color)
-    return height + depth
-
-
-def draw_values(
-    drawing: Drawing, middle: float, top: float, x: Tensor, cell: float, color: str
-) -> float:
-    """Draw a row of values (1, F), and return its height."""
-    width, height = cell * x.shape[1], 16.0
-    place = (middle - width / 2, top, width, height)
-    drawing.paint(place, x, float(x.min()), float(x.max()), color)
-    return height
-
-
-def draw_bars(
-    drawing: Drawing, middle: float, top: float, values: list[float], color: str
-) -> float:
-    """Draw a bar for each class, and return their height."""
-    low, high, left = min(0, *values), max(0, *values), middle - 14 * len(values)
-    unit = 60 / (high - low or 1)
-    for number, value in enumerate(values):
-        bar = left + 28 * number + 3, top + unit * (high - max(value, 0)), 22, unit * abs(value)
-        drawing.box(*bar, fill=True, fc=color, lw=0)
-        weight = "bold" if value == max(values) else "normal"
-        drawing.write(bar[0] + 11, top + 60 + LINE / 2, str(number), weight=weight)
-    drawing.box(left, top + unit * high, 28 * len(values), 0, ec=FINE, lw=1)
-    return 60 + LINE
+def draw_layers(
+    named: Mapping[str, Tensor],
+    seen: Mapping[str, tuple[Sequence[int], Box]],
+    arrows: bool,
+) -> Drawing:
+    """Draw stages from left to right, in rows as words are."""
+    stages = [
+        Stage(name, x.detach(), seen.get(name, NOWHERE), OUTPUT if number else INPUT)
+        for number, (name, x) in enumerate(named.items())
+    ]
+    scale, rows = lay_out(stages)
+    head = LINE * 0.9 * max(len(stage.lines) for stage in stages) + 6
+    drawing, top, right = Drawing("; then ".join(s.describe() for s in stages)), 0.0, 0.0
+    for row in rows:
+        left = 0.0 if row is rows[0] or not arrows else float(ARROW)
+        middle = top + head + max(stage.extent(scale)[1] for stage in row) / 2
+        for stage in row:
+            (across, down), room = stage.extent(scale), stage.room(scale)
+            x = left + (room - across) / 2
+            for line, text in enumerate(reversed(stage.lines)):
+                y = top + head - 6 - LINE * 0.9 * (line + 0.5)
+                drawing.write(left + room / 2, y, text, weight="bold" if line else "normal")
+            if arrows and stage is not stages[0]:
+                drawing.arrow((left - ARROW + 2, middle), (x - 3, middle), INK)
+            stage.draw(drawing, x, middle - down / 2, scale)
+            left += room + ARROW
+        top, right = 2 * middle - top - head + LINE, max(right, left - ARROW)
+    drawing.fit(right, top - LINE)
+    return drawing
 
 
 def draw_trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
     """Draw maps side by side, to scale, with an arrow from each region to the next."""
-    gap, head, last = 24, 2 * LINE, len(named) - 1
+    head, last = 2 * LINE, len(named) - 1
     texts = {name: [name, f"{len(x)}×{x.shape[1]}"] for name, (x, _) in named.items()}
     least = {name: max(map(measure, lines)) for name, lines in texts.items()}
-    scale, rooms = 14.0, [float(WIDTH)]  # of a pixel, and of a map with its text
-    while sum(rooms) + gap * last > WIDTH:
+    scale, rooms = 10.0, [math.inf]  # of a pixel, and of a map with its text
+    while sum(rooms) + ARROW * last > width():
         scale *= 0.99
         rooms = [max(scale * x.shape[1], least[name]) for name, (x, _) in named.items()]
     drawing, alts, start = Drawing(), list[str](), 0.0
-    drawing.fit(sum(rooms) + gap * last, head + scale * max(len(x) for x, _ in named.values()))
+    drawing.fit(sum(rooms) + ARROW * last, head + scale * max(len(x) for x, _ in named.values()))
     ends: list[tuple[float, float]] = []  # of the arrows, from one frame to the next
     for number, (name, (x, box)) in enumerate(named.items()):
         matrix, (rows, columns) = x.detach(), x.shape
@@ -98,16 +177,15 @@ def draw_trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
         side = start + (rooms[number] - scale * columns) / 2
         low, high, edge = float(matrix.min()), float(matrix.max()), OUTPUT if number else INPUT
         drawing.paint((side, head, scale * columns, scale * rows), matrix, low, high, edge)
-        top, left, height, width = (scale * n for n in box)
+        top, left, down, across = (scale * n for n in box)
         color = OUTPUT if number == last else KERNEL
-        drawing.box(side + left, head + top, width, height, color=color)
-        middle = head + top + height / 2
-        ends += [(side + left, middle), (side + left + width, middle)]
-        start += rooms[number] + gap
+        drawing.box(side + left, head + top, across, down, color=color)
+        middle = head + top + down / 2
+        ends += [(side + left, middle), (side + left + across, middle)]
+        start += rooms[number] + ARROW
         where = f"{box[2]} by {box[3]} values from row {box[0]}, column {box[1]}"
         alts.append(f"{name}, {rows} by {columns}, with a frame around {where}")
     for tail, tip in zip(ends[1::2], ends[2::2], strict=False):
-        look = {"arrowstyle": "->", "color": KERNEL, "lw": 1.5}
-        drawing.page.annotate("", tip, tail, arrowprops=look)
+        drawing.arrow(tail, tip, KERNEL)
     drawing.alt = "; an arrow to ".join(alts)
     return drawing

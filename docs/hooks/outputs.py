@@ -23,6 +23,9 @@ SVG_HEAD = (
     '<svg id="only-dark"{}><style>svg{{color:{};--ground:{}}}'
     "svg:target{{color:{};--ground:{}}}</style>"
 )
+# A desk, with room for the wider of two drawings, and where the page has the other one.
+DESK = "(min-width:46em)"
+DRAWING = re.compile(r'<img [^>]*?src="([^"]*/|)(figure-\d+\.svg)(#\w+-\w+)"[^>]*>')
 TEXT = '<div class="language-text output no-copy highlight"><pre><code>{}\n</code></pre></div>'
 # Escape sequences of terminals: those that set a look, and what else is not to be seen.
 SGR = re.compile(r"\x1b\[([\d;]*)m")
@@ -67,23 +70,41 @@ class Outputs:
     Attributes:
         files: Content of each file that the page needs, by its path from the folder of the page.
         blocks: HTML that the page shows as it is, where Markdown has the mark that `_keep` returns.
+        sources: Names and sizes of the drawings for a desk, by the names of those for a phone.
     """
 
     def __init__(self, page: str) -> None:
         self.page = page
         self.files: dict[str, bytes | str] = {}
         self.blocks: list[str] = []
+        self.sources: dict[str, str] = {}
 
-    def show(self, outputs: Iterable[Any], number: int) -> list[str]:
-        """Return Markdown for each output of a code cell; what cannot be shown is a warning."""
+    def show(self, outputs: Iterable[Any], number: int, narrow: bool = False) -> list[str]:
+        """Return Markdown for each output of a code cell; what cannot be shown is a warning.
+
+        Args:
+            outputs: As Jupyter stores them.
+            number: Of the cell.
+            narrow: Whether figures stand in a narrow column of the page, also at a desk.
+        """
+        self.narrow = narrow
         self.where = f"{self.page}, code cell {number}"
         shown = [self._show(output) for output in joined(outputs)]
         return [markdown for markdown in shown if markdown]
 
     def fill(self, content: str) -> str:
-        """Put the blocks of HTML into the page that MkDocs has made of the Markdown."""
+        """Put HTML that Markdown cannot say into the page that MkDocs has made of it."""
         mark = r'<div data-output="(\d+)"></div>'
-        return re.sub(mark, lambda found: self.blocks[int(found[1])], content)
+        content = re.sub(mark, lambda found: self.blocks[int(found[1])], content)
+
+        def with_source(found: re.Match[str]) -> str:
+            folder, name, theme = found.groups()
+            if name not in self.sources:
+                return found[0]
+            wide = f'<source media="{DESK}" srcset="{folder}{self.sources[name].format(theme)}>'
+            return f"<picture>{wide}{found[0]}</picture>"
+
+        return DRAWING.sub(with_source, content)
 
     def _show(self, output: Any) -> str:
         if output.output_type == "error":
@@ -133,20 +154,23 @@ class Outputs:
             )
             return ""
         data: bytes | str
+        name = f"figure-{len(self.files)}"
         if kind == "image/svg+xml":
             suffix, themes = "svg", ["#only-light", "#only-dark"]
-            _, attributes, rest = re.split("<svg([^>]*)>", content, maxsplit=1)
-            light, dark = colors.themes()
-            data = SVG_HEAD.format(attributes, *light, *dark) + rest.replace(
-                GROUND, "var(--ground)"
-            )
-            size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', attributes)
-            width, height = map(float, size.groups()) if size else (400, 300)
+            if small := about.get("narrow"):
+                if not self.narrow:
+                    wide, size = themed(content)[0], (about["width"], about["height"])
+                    self.files[f"{name}-wide.svg"] = wide
+                    self.sources[f"{name}.svg"] = (
+                        f'{name}-wide.svg{{}}" width="{size[0]}" height="{size[1]}"'
+                    )
+                content, about = small["svg"], small
+            data, (width, height) = themed(content)
         else:
             suffix, themes = kind.removeprefix("image/"), [""]
             data = b64decode(content)
             width, height = Image.open(io.BytesIO(data)).size
-        name = f"figure-{len(self.files)}.{suffix}"
+        name = f"{name}.{suffix}"
         self.files[name] = data
         link = f"{PurePosixPath(self.page).stem}/{name}"
         width, height = about.get("width", width), about.get("height", height)
@@ -161,6 +185,16 @@ class Outputs:
 
     def _warn(self, problem: str) -> None:
         log.warning("%s %s", self.where, problem)
+
+
+def themed(svg: str) -> tuple[str, tuple[float, float]]:
+    """Let a drawing have the colours of both themes, and find its size."""
+    _, attributes, rest = re.split("<svg([^>]*)>", svg, maxsplit=1)
+    light, dark = colors.themes()
+    data = SVG_HEAD.format(attributes, *light, *dark) + rest.replace(GROUND, "var(--ground)")
+    size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', attributes)
+    width, height = map(float, size.groups()) if size else (400.0, 300.0)
+    return data, (width, height)
 
 
 def joined(outputs: Iterable[Any]) -> list[Any]:

@@ -63,7 +63,7 @@ def test_page_is_whole_without_scripts(site: Site, server: Host, plain: Page, na
     settle(plain, server)
     answers = {path.rpartition("/")[2]: status for path, status in server.asked}
     for image in images.all():
-        file = str(image.get_attribute("src")).partition("#")[0].rpartition("/")[2]
+        file = str(image.evaluate("e => e.currentSrc")).partition("#")[0].rpartition("/")[2]
         assert file.startswith("data:") or answers.get(file) == 200, file
 
 

@@ -111,6 +111,25 @@ def test_page_shows_the_code_that_it_runs(site: Site, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXECUTED)
+def test_a_drawing_has_a_file_for_each_of_its_layouts(site: Site, name: str) -> None:
+    """At a desk another file is asked for than on a phone, of the size that the page says."""
+    found = article(site, name).select("picture")
+    assert found
+    for picture in found:
+        source, image = picture.select("source, img")
+        assert str(source["srcset"]) == str(image["src"]).replace(".svg", "-wide.svg")
+        sizes = []
+        for element, link in (source, "srcset"), (image, "src"):
+            file = site.page(name).parent / str(element[link]).partition("#")[0]
+            box = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', file.read_text(encoding="utf-8"))
+            sizes.append([round(float(side)) for side in box[0]])
+            assert [int(str(element[side])) for side in ("width", "height")] == sizes[-1]
+        assert sizes[0] != sizes[1]
+        assert sizes[1][0] <= 414
+    assert not any(picture.find_parent(class_="shown") for picture in found), "columns are narrow"
+
+
+@pytest.mark.parametrize("name", EXECUTED)
 def test_page_is_small(site: Site, name: str) -> None:
     html = site.page(name).read_text(encoding="utf-8")
     html = re.sub("<figure.*?</figure>", "", html, flags=re.DOTALL)
@@ -162,7 +181,7 @@ def test_links_lead_somewhere(site: Site, documents: dict[Path, BeautifulSoup]) 
                 assert linked.is_relative_to(site.html.resolve()), where
                 assert linked.is_file(), where
             # Material's fragments of figures choose a theme.
-            if fragment and element.name != "img" and not fragment.startswith("__"):
+            if fragment and element.name not in ("img", "source") and not fragment.startswith("__"):
                 assert unquote(fragment) in ids[linked], where
             checked += 1
     assert checked > 100

@@ -1,221 +1,33 @@
-"""Figures of the pages: what they show and say is in the tensors, and they follow the theme."""
+"""Figures of the pages: what they show and say is in the tensors."""
 
-import base64
-import functools
-import gzip
-import io
+import math
 import re
-from collections.abc import Callable, Iterator
-from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from drawings import SOBEL, convolve, first_digits, numbers_of, pixels_of, svg_of, texts_of, way
 from matplotlib import style
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
-from PIL import Image
 from torch import Tensor
 
 from cnn_tutorial import plots
-from cnn_tutorial.data import load_digits
 from cnn_tutorial.history import Epoch, History
 from cnn_tutorial.shapes import conv_output_size
 from cnn_tutorial.support import colors, drawing
-from cnn_tutorial.support.drawing import Drawing
 
-SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-
-
-@functools.cache
-def first_digits() -> Tensor:
-    """Ten digits, (10, 1, 28, 28)."""
-    return load_digits().test.tensors[0][:10]
+KERNEL = to_rgb(colors.KERNEL)
 
 
 @pytest.fixture
 def digits() -> Tensor:
     return first_digits()
-
-
-def convolve(digits: Tensor) -> Tensor:
-    return F.conv2d(digits[:1], SOBEL[None, None])[0, 0]  # (26, 26)
-
-
-def way(digits: Tensor) -> dict[str, Tensor]:
-    """What six layers make of the first digit."""
-    generator = torch.Generator().manual_seed(0)
-    maps = F.conv2d(digits[:1], torch.randn(6, 1, 3, 3, generator=generator))
-    pooled = F.max_pool2d(maps.relu(), 2)
-    deep = F.conv2d(pooled, torch.randn(16, 6, 3, 3, generator=generator))
-    last = F.max_pool2d(deep.relu(), 2)
-    flat = last.flatten(1)
-    scores = flat @ torch.randn(400, 10, generator=generator)
-    named = {"digit": digits[:1], "conv1": maps, "pool1": pooled, "conv2": deep, "pool2": last}
-    return named | {"flatten": flat, "scores": scores, "answer": scores.softmax(1)}
-
-
-DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
-    "images": lambda x: plots.images(x, list(range(10)), boxes=[(8, 9, 3, 3)]),
-    "image": lambda x: plots.images(x[0]),
-    "feature map": lambda x: plots.images(convolve(x)[None]),
-    "matrices": lambda x: plots.matrices(
-        {"window": x[0, 0, 8:11, 8:11], "kernel": SOBEL, "sum": torch.ones(1, 1)}, "×="
-    ),
-    "right and wrong": lambda x: plots.images(x, ["9: 9\n100%"] * 10, right=[True, False] * 5),
-    "long titles": lambda x: plots.images(x[:5], ["horizontal edges"] * 5),
-    "many matrices": lambda x: plots.matrices(
-        {"window": x[0, 0, 8:11, 8:11], "kernel": -SOBEL, "products": SOBEL}, "×="
-    ),
-    "no signs": lambda x: plots.matrices({"digit": x[0, 0, :4, :8], "a long name": SOBEL[:1, :1]}),
-    "slide": lambda x: plots.slide(x[0, 0], convolve(x), 8, 9, kernel_size=3),
-    "windows": lambda x: plots.windows(28, 5, 2, 1, 2),
-    "trail": lambda x: plots.trail(
-        {
-            name: (x[0, 0, :side, :side], (1, 2, 3, 3))
-            for name, side in {
-                "digit": 28,
-                "conv1": 26,
-                "pool1": 13,
-                "conv2": 11,
-                "pool2": 5,
-            }.items()
-        }
-    ),
-    "layers": lambda x: plots.layers(
-        {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
-    ),
-    "whole way": lambda x: plots.layers(way(x)),
-    "long legend": lambda x: plots.curves(
-        [1, 2], {"one and two": [3, 1], "three and four": [0, 1], "five": [0, 2]}, "step", "loss"
-    ),
-    "curves": lambda x: plots.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
-}
-
-
-def svg_of(figure: Drawing) -> str:
-    return figure._repr_mimebundle_()[0]["image/svg+xml"]
-
-
-class Drawn(NamedTuple):
-    """One of the drawings, made once for all tests that look at it."""
-
-    figure: Drawing
-    svg: str
-    about: dict[str, Any]
-    texts: list[Text]
-
-
-@functools.cache
-def make(name: str) -> Drawn:
-    figure = DRAWINGS[name](first_digits())
-    bundle, about = figure._repr_mimebundle_()
-    return Drawn(figure, bundle["image/svg+xml"], about["image/svg+xml"], texts_of(figure))
-
-
-@pytest.fixture(params=list(DRAWINGS))
-def drawn(request: pytest.FixtureRequest) -> Drawn:
-    return make(request.param)
-
-
-def pixels_of(figure: Drawing) -> list[np.ndarray]:
-    """Decode the pictures in a drawing, each (H, W, 4) from 0 to 1."""
-    pictures = re.findall(r"data:image/png;base64,([^\"]+)", svg_of(figure))
-    files = [io.BytesIO(base64.b64decode(picture)) for picture in pictures]
-    return [np.asarray(Image.open(file).convert("RGBA")) / 255 for file in files]
-
-
-def numbers_of(text: str) -> list[float]:
-    """Parse the numbers in a text."""
-    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text)]
-
-
-def texts_of(figure: Drawing) -> list[Text]:
-    """Draw a figure; return the texts that are seen, which then know where they stand."""
-    seen = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
-    figure.savefig(io.BytesIO())
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    return [text for text in texts if text.get_visible() and text.get_text() in seen]
-
-
-def test_text_is_large_enough_on_a_phone_and_inside_the_drawing(drawn: Drawn) -> None:
-    width, height = drawn.figure.bbox.size
-    for text in drawn.texts:
-        assert float(text.get_fontsize()) * min(1, 328 / width) >= 11  # at 360 pixels
-        box = text.get_window_extent()
-        assert -1 <= box.x0 <= box.x1 <= width + 1, text
-        assert -1 <= box.y0 <= box.y1 <= height + 1, text
-
-
-def test_most_drawings_have_text() -> None:
-    assert [name for name in DRAWINGS if not make(name).texts] == [
-        "image",
-        "feature map",
-        "windows",
-    ]
-
-
-def test_texts_do_not_overlap(drawn: Drawn) -> None:
-    boxes = [text.get_window_extent() for text in drawn.texts]
-    for one, other in combinations(boxes, 2):
-        assert not one.padded(-1).overlaps(other.padded(-1))
-
-
-def test_drawing_is_light_to_load(drawn: Drawn) -> None:
-    assert len(gzip.compress(drawn.svg.encode())) < 20_000
-
-
-def test_drawing_takes_its_ink_from_around_it(drawn: Drawn) -> None:
-    assert colors.INK not in drawn.svg.lower()
-    assert "currentColor" in drawn.svg
-    assert "DejaVu" not in drawn.svg
-    assert "<text" not in drawn.svg or (
-        "font-family: system-ui, -apple-system, 'Segoe UI'" in drawn.svg
-    )
-    background = re.search(r'<g id="patch_1">\s*<path[^>]*style="([^"]*)"', drawn.svg)
-    assert background is None or "fill: none" in background[1]
-
-
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_drawing_is_the_same_each_time_and_asks_for_no_gradients(
-    name: str, every_warning: None
-) -> None:
-    svg = make(name).svg
-    with_gradient = first_digits().clone().requires_grad_()
-    assert svg == svg_of(make(name).figure) == svg_of(DRAWINGS[name](with_gradient))
-    assert "date" not in svg.lower()
-
-
-def test_size_is_that_of_the_drawing(drawn: Drawn) -> None:
-    root = ElementTree.fromstring(drawn.svg)
-    left, top, width, height = map(float, root.attrib["viewBox"].split())
-    assert (left, top) == (0, 0)
-    assert float(root.attrib["width"]) == width
-    assert float(root.attrib["height"]) == height
-    assert (drawn.about["width"], drawn.about["height"]) == (round(width), round(height))
-    assert 0 < drawn.about["width"] <= drawing.WIDTH + 2
-    assert 0 < drawn.about["height"] <= 750
-
-
-def test_drawing_has_words(drawn: Drawn) -> None:
-    assert drawn.about["alt"] == drawn.figure.alt
-    assert len(drawn.figure.alt) > 10
-    assert not re.search(r"nan|inf\b|tensor|-0\.0+\b", drawn.figure.alt)
-
-
-@pytest.fixture
-def every_warning() -> Iterator[None]:
-    """Let torch warn each time, not once a process."""
-    torch.set_warn_always(True)
-    yield
-    torch.set_warn_always(False)
 
 
 def test_values_are_grey_from_lowest_to_highest() -> None:
@@ -268,8 +80,14 @@ def test_images_say_how_many_and_how_large(digits: Tensor) -> None:
 def test_images_stand_in_rows(digits: Tensor) -> None:
     wide, tall = plots.images(digits), plots.images(digits, columns=2)
     assert len(pixels_of(wide)) == len(pixels_of(tall)) == 10
-    assert wide.bbox.width > 2 * wide.bbox.height
+    assert wide.bbox.width > 9 * wide.bbox.height
     assert tall.bbox.height > 2 * tall.bbox.width
+    eight, titled = plots.images(digits[:8]), plots.images(digits[:4], ["average, repeated"] * 4)
+    for figure, rows, columns in (wide, 2, 5), (eight, 2, 4), (titled, 2, 2):
+        assert figure.narrow
+        places = [image.get_extent() for image in figure.narrow.page.images]
+        assert len({top for *_, top in places}) == rows, "parted evenly"
+        assert len({left for left, *_ in places}) == columns
 
 
 def test_matrices_say_every_number(digits: Tensor) -> None:
@@ -289,9 +107,12 @@ def test_matrices_say_every_number(digits: Tensor) -> None:
 
 def test_matrices_break_into_rows_and_refuse_what_cannot_be_read() -> None:
     three = dict.fromkeys(("window", "kernel", "products"), SOBEL / 3)
-    one, two = plots.matrices(dict(list(three.items())[:2]), "×"), plots.matrices(three, "×=")
-    assert two.bbox.width == one.bbox.width
-    assert two.bbox.height > 1.9 * one.bbox.height
+    two, all_three = (plots.matrices(dict(list(three.items())[:n]), "×="[: n - 1]) for n in (2, 3))
+    assert all_three.bbox.height == two.bbox.height, "window × kernel = products in one row"
+    assert two.narrow
+    assert all_three.narrow
+    assert all_three.narrow.bbox.width == two.narrow.bbox.width
+    assert all_three.narrow.bbox.height > 1.9 * two.narrow.bbox.height
     with pytest.raises(ValueError, match="digit with 28 columns is too wide"):
         plots.matrices({"digit": torch.zeros(3, 28)})
 
@@ -370,43 +191,85 @@ def test_layers_say_the_shape_and_the_values_of_each(digits: Tensor) -> None:
     for name, x in named.items():
         if x.ndim == 4:
             expected = [*x.shape[1:], x.min(), x.max()]
-            assert said[name].startswith(f"{x.shape[1]} sheet{'s' * (x.shape[1] > 1)} of ")
+            assert said[name].startswith(f"{x.shape[1]} map{'s' * (x.shape[1] > 1)} of ")
         elif name == "flatten":
             expected = [400, x.min(), x.max()]
         else:
             expected = [10, *(number for pair in enumerate(x[0]) for number in pair)]
         np.testing.assert_allclose(numbers_of(said[name]), np.array(expected, float), atol=0.0051)
-    assert len(pixels_of(figure)) == 1 + 6 + 6 + 16 + 16 + 1
     svg = svg_of(figure)
-    assert all(str(tuple(x.shape)) in svg for x in named.values())
+    assert all("×".join(map(str, x.shape[1:])) in svg for x in named.values())
 
 
-def test_sheets_show_all_that_the_next_one_does_not_cover(digits: Tensor) -> None:
-    x = digits.view(1, 10, 28, 28)
-    figure = plots.layers({"input": x})
-    order = np.argsort([np.std(sheet.numpy()) for sheet in x[0]])
-    places = [image.get_extent() for image in figure.page.images]
-    *behind, front = pixels_of(figure)
-    np.testing.assert_allclose(front[..., 0], x[0, order[9]], atol=1 / 128)
-    for number, picture in enumerate(behind):
-        (left, right, _, top), (next_left, _, _, next_top) = places[number : number + 2]
-        pixel = (right - left) / 28
-        rows = columns = np.arange(28) * pixel
-        covered = (rows[:, None] + top >= next_top) & (columns + left >= next_left)
-        assert 0.5 < covered.mean() < 1
-        expected = np.where(covered, 0, x[0, order[number]])
-        np.testing.assert_allclose(picture[..., 0], expected, atol=1 / 128)
+def test_layers_lie_from_left_to_right_to_one_scale(digits: Tensor) -> None:
+    """Each map is seen whole, where it is in the tensor; on a phone the row is folded."""
+    named = way(digits)
+    del named["scores"]
+    figure = plots.layers(named)
+    assert figure.narrow
+    for drawn, lines in (figure, 1), (figure.narrow, 2):
+        pictures, places = pixels_of(drawn), [i.get_extent() for i in drawn.page.images]
+        arrows = [text for text in drawn.page.texts if not text.get_text()]
+        assert len(arrows) == len(named) - 1
+        heights = {text.get_position()[1] for text in texts_of(drawn) if text.get_text() in named}
+        assert len(heights) == lines
+        scales = []
+        maps = [x for x in named.values() if x.ndim == 4]
+        for x, picture, (left, right, bottom, top) in zip(maps, pictures, places, strict=False):
+            scales += [(right - left) / picture.shape[1], (bottom - top) / picture.shape[0]]
+            (count, rows, columns), side = x.shape[1:], math.isqrt(x.shape[1])
+            for channel in range(count):
+                i, j = channel // side * (rows + 1), channel % side * (columns + 1)
+                found = picture[i : i + rows, j : j + columns]
+                shown = x[0, channel] / x.abs().max()
+                if x.min() < 0:
+                    found, shown = found[..., 3], shown.abs()
+                else:
+                    found = found[..., 0]
+                np.testing.assert_allclose(found, shown, atol=0.01)
+        assert scales == pytest.approx([scales[0]] * 10)
 
 
-def test_bars_are_as_high_as_the_values() -> None:
+def test_layers_frame_what_a_number_was_made_of(digits: Tensor) -> None:
+    named = way(digits)
+    region = (4, 2, 8, 6)
+    figure = plots.layers(named, {"conv1": ([0, 3], region)})
+    said = "a frame around 8 by 6 from row 4, column 2 of 2 of them"
+    assert [said in part for part in figure.alt.split("; then ")].index(True) == 1
+    left, right, _, top = figure.page.images[1].get_extent()
+    scale = (right - left) / 53  # two maps, and what lies between them
+    boxes: Any = [box for box in figure.page.patches if to_rgb(box.get_edgecolor()) == KERNEL]
+    found = [(box.get_y() - top, box.get_x() - left) for box in boxes]
+    expected = [(4, 2), (27 + 4, 27 + 2)]  # of channels 0 and 3, in rows of two
+    np.testing.assert_allclose(np.array(found) / scale, expected)
+    sizes = [(box.get_height() / scale, box.get_width() / scale) for box in boxes]
+    np.testing.assert_allclose(sizes, [(8, 6)] * 2)
+
+
+def test_layers_of_large_networks_are_drawn(digits: Tensor) -> None:
+    maps = {"photo": torch.zeros(1, 3, 224, 224), "conv1": torch.zeros(1, 64, 112, 112)}
+    maps |= {"deep": torch.zeros(1, 512, 14, 14), "flatten": torch.zeros(1, 25088)}
+    figure = plots.layers(maps)
+    assert figure.narrow
+    for drawn, most in (figure, drawing.WIDE), (figure.narrow, drawing.NARROW):
+        assert drawn.bbox.width <= most + 2
+        assert drawn.bbox.height < 4 * 350
+
+
+def test_layers_that_are_no_chain_have_no_arrows(digits: Tensor) -> None:
+    figure = plots.layers({"one": digits[:1], "other": digits[1:2]}, arrows=False)
+    assert all(text.get_text() for text in figure.page.texts)
+
+
+def test_bars_are_as_long_as_the_values() -> None:
     scores = torch.tensor([[1.0, -0.5, 0.0, 2.0]])
     figure = plots.layers({"scores": scores})
     *bars, line = (box for box in figure.page.patches if isinstance(box, Rectangle))
-    heights = [bar.get_height() / bars[3].get_height() for bar in bars]
-    np.testing.assert_allclose(heights, [0.5, 0.25, 0, 1])
+    lengths = [bar.get_width() / bars[3].get_width() for bar in bars]
+    np.testing.assert_allclose(lengths, [0.5, 0.25, 0, 1])
     for bar, value in zip(bars, scores[0].tolist(), strict=True):
-        edge = bar.get_y() + (bar.get_height() if value > 0 else 0)
-        assert edge == pytest.approx(line.get_y()), "it stands on the line, or hangs from it"
+        edge = bar.get_x() + (bar.get_width() if value < 0 else 0)
+        assert edge == pytest.approx(line.get_x()), "it starts at the line"
     bold = [text.get_text() for text in texts_of(figure) if text.get_fontweight() == "bold"]
     assert bold == ["scores", "3"]
 
@@ -439,4 +302,4 @@ def test_learning_curves_are_those_of_the_history(what: str) -> None:
 
 def test_figures_can_be_saved_by_a_copier(digits: Tensor, tmp_path: Path) -> None:
     plots.images(digits).savefig(tmp_path / "digits.png")
-    assert imread(tmp_path / "digits.png").shape[1] == 414
+    assert imread(tmp_path / "digits.png").shape[1] == 682

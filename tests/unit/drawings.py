@@ -1,0 +1,125 @@
+"""Drawings of each kind, made of real digits, and how to read what is drawn."""
+
+import base64
+import functools
+import io
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.text import Text
+from PIL import Image
+from torch import Tensor
+
+from cnn_tutorial import plots
+from cnn_tutorial.data import load_digits
+from cnn_tutorial.support import drawing
+from cnn_tutorial.support.drawing import Drawing
+
+SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
+
+@functools.cache
+def first_digits() -> Tensor:
+    """Ten digits, (10, 1, 28, 28)."""
+    return load_digits().test.tensors[0][:10]
+
+
+def convolve(digits: Tensor) -> Tensor:
+    return F.conv2d(digits[:1], SOBEL[None, None])[0, 0]  # (26, 26)
+
+
+def way(digits: Tensor) -> dict[str, Tensor]:
+    """What six layers make of the first digit."""
+    generator = torch.Generator().manual_seed(0)
+    maps = F.conv2d(digits[:1], torch.randn(6, 1, 3, 3, generator=generator))
+    pooled = F.max_pool2d(maps.relu(), 2)
+    deep = F.conv2d(pooled, torch.randn(16, 6, 3, 3, generator=generator))
+    last = F.max_pool2d(deep.relu(), 2)
+    flat = last.flatten(1)
+    scores = flat @ torch.randn(400, 10, generator=generator)
+    named = {"digit": digits[:1], "conv1": maps, "pool1": pooled, "conv2": deep, "pool2": last}
+    return named | {"flatten": flat, "scores": scores, "answer": scores.softmax(1)}
+
+
+DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
+    "images": lambda x: plots.images(x, list(range(10)), boxes=[(8, 9, 3, 3)]),
+    "image": lambda x: plots.images(x[0]),
+    "feature map": lambda x: plots.images(convolve(x)[None]),
+    "matrices": lambda x: plots.matrices(
+        {"window": x[0, 0, 8:11, 8:11], "kernel": SOBEL, "sum": torch.ones(1, 1)}, "×="
+    ),
+    "right and wrong": lambda x: plots.images(x, ["9: 9\n100%"] * 10, right=[True, False] * 5),
+    "long titles": lambda x: plots.images(x[:5], ["horizontal edges"] * 5),
+    "many matrices": lambda x: plots.matrices(
+        {"window": x[0, 0, 8:11, 8:11], "kernel": -SOBEL, "products": SOBEL}, "×="
+    ),
+    "no signs": lambda x: plots.matrices({"digit": x[0, 0, :4, :8], "a long name": SOBEL[:1, :1]}),
+    "slide": lambda x: plots.slide(x[0, 0], convolve(x), 8, 9, kernel_size=3),
+    "windows": lambda x: plots.windows(28, 5, 2, 1, 2),
+    "trail": lambda x: plots.trail(
+        {
+            name: (x[0, 0, :side, :side], (1, 2, 3, 3))
+            for name, side in {
+                "digit": 28,
+                "conv1": 26,
+                "pool1": 13,
+                "conv2": 11,
+                "pool2": 5,
+            }.items()
+        }
+    ),
+    "layers": lambda x: plots.layers(
+        {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
+    ),
+    "whole way": lambda x: plots.layers(way(x)),
+    "long legend": lambda x: plots.curves(
+        [1, 2], {"one and two": [3, 1], "three and four": [0, 1], "five": [0, 2]}, "step", "loss"
+    ),
+    "curves": lambda x: plots.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
+}
+
+
+def svg_of(figure: Drawing) -> str:
+    return figure._repr_mimebundle_()[0]["image/svg+xml"]
+
+
+class Drawn(NamedTuple):
+    """One of the drawings, made once for all tests that look at it."""
+
+    figure: Drawing
+    svg: str
+    about: dict[str, Any]
+    texts: list[Text]
+
+
+@functools.cache
+def make(name: str, width: int = drawing.WIDE) -> Drawn:
+    figure = DRAWINGS[name](first_digits())
+    assert figure.narrow
+    figure = figure if width == drawing.WIDE else figure.narrow
+    bundle, about = figure._repr_mimebundle_()
+    return Drawn(figure, bundle["image/svg+xml"], about["image/svg+xml"], texts_of(figure))
+
+
+def pixels_of(figure: Drawing) -> list[np.ndarray]:
+    """Decode the pictures in a drawing, each (H, W, 4) from 0 to 1."""
+    pictures = re.findall(r"data:image/png;base64,([^\"]+)", svg_of(figure))
+    files = [io.BytesIO(base64.b64decode(picture)) for picture in pictures]
+    return [np.asarray(Image.open(file).convert("RGBA")) / 255 for file in files]
+
+
+def numbers_of(text: str) -> list[float]:
+    """Parse the numbers in a text."""
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text)]
+
+
+def texts_of(figure: Drawing) -> list[Text]:
+    """Draw a figure; return the texts that are seen, which then know where they stand."""
+    seen = re.findall(r"<text[^>]*>([^<]+)</text>", svg_of(figure))
+    figure.savefig(io.BytesIO())
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return [text for text in texts if text.get_visible() and text.get_text() in seen]
