@@ -32,6 +32,13 @@ from cnn_tutorial.support.download import find_source
 log = get_plugin_logger("pages")
 CAPTION = re.compile(r"\n</figure>\n\n\*(?!\*)((?:.|\n(?!\n))+?)\*\n\n")  # italics after a figure
 FIGCAPTION = '\n<figcaption markdown="span">\\1</figcaption>\n</figure>\n\n'
+# Folded code whose figure comes first: that is what is looked at.
+BEHIND = re.compile(
+    r'(<details class="code" markdown>\n<summary>Code</summary>\n\n'
+    r"(`{3,}) [^\n]*\n(?:(?!\n\2\n).)*?\n\2\n\n</details>)\n\n"
+    r"(<figure(?:(?!</figure>).)*</figure>)\n\n",
+    re.DOTALL,
+)
 FOLD = '<details class="code" markdown>\n<summary>Code</summary>\n\n{}\n\n</details>'
 # Blocks that look like Python. Those of cells, printed ones, those that say that they are not run
 # and signatures have a class more; comments and source code in the reference are taken out before.
@@ -147,8 +154,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         number += 1
         if cell.source.strip():
             code = _fence(cell.source, ".python .cell")
-            parts.append(FOLD.format(code) if "fold" in cell.metadata.get("tags", []) else code)
-        parts += outputs.show(executed[number - 1].outputs, number)
+            tags = cell.metadata.get("tags", [])
+            parts.append(FOLD.format(code) if "fold" in tags else code)
+            parts += outputs.show(executed[number - 1].outputs, number, "narrow" in tags)
     outputs.files[f"{source.stem}.ipynb"] = jupytext.writes(notebook, fmt="ipynb")
     for name, content in outputs.files.items():
         uri = (source.parent / source.stem / name).as_posix()
@@ -158,7 +166,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if times:
         date = times[0]["iopub.execute_input"][:10]
         link = f"Executed on {config.extra['setting']}, {date}. {link}"
-    return CAPTION.sub(FIGCAPTION, "\n\n".join([*parts, link + "\n{ .executed }"]))
+    markdown = CAPTION.sub(FIGCAPTION, "\n\n".join([*parts, link + "\n{ .executed }"]))
+    return BEHIND.sub(r"\3\n\n\1\n\n", markdown)
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -107,6 +107,24 @@ visit.copied = async () => {
   return texts;
 };
 
+// Code with a copy button over one of its lines.
+visit.covered = () =>
+  visit.all(".md-code__nav").filter(isShown).flatMap((button) => {
+    const code = button.closest("pre").querySelector("code");
+    const lines = document.createRange();
+    lines.selectNodeContents(code);
+    const box = button.getBoundingClientRect();
+    const end = code.getBoundingClientRect().right;
+    const isCovered = [...lines.getClientRects()].some(
+      (line) =>
+        line.top < box.bottom - 6 && // where its icon ends
+        line.bottom > box.top + 1 &&
+        line.left < box.right &&
+        Math.min(line.right, end) > box.left,
+    );
+    return isCovered ? [code.textContent.trim().slice(0, 60)] : [];
+  });
+
 // The walk by Tab: what is reached, on the screen, and marked.
 const THINGS =
   "a[href], button, input, select, textarea, summary, [tabindex='0'], label[for]";
