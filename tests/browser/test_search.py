@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 # What is typed, and the pages, or the sections, where it is explained.
 QUERIES = {
     "padding": ["breakdown/dimensions/#padding-start-earlier-end-later"],
-    "why 400": ["experiments/network/#why-400", "breakdown/one-image/#why-400"],
+    "why 400": ["experiments/network/#why-400"],
     "receptive field": ["breakdown/model/#how-much-of-the-digit-one-output-sees"],
     "Conv2d": ["breakdown/convolution/", "breakdown/model/"],
     "max pooling": ["breakdown/pooling/#four-numbers-become-one"],
