@@ -127,8 +127,9 @@ def copy_buttons_cover_no_code(visit: Visit) -> object:
 
 def drawings_are_those_of_the_window(visit: Visit) -> object:
     """Of two layouts the desk has the wide one, and a phone the other."""
-    shown = visit.page.locator("picture > img >> visible=true")
-    files = [str(image.evaluate("image => image.currentSrc")) for image in shown.all()]
+    files = visit.page.locator("picture > img").evaluate_all(
+        "found => found.filter(i => i.checkVisibility()).map(i => i.currentSrc)"
+    )
     if visit.name in EXECUTED and not files:
         return "no drawing has two layouts"
     return [file for file in files if ("-wide.svg" in file) != (visit.size == "desk")]
