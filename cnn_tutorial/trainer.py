@@ -7,6 +7,7 @@ steps are those of a single process, up to the order of additions.
 import math
 import time
 from collections.abc import Iterator
+from inspect import unwrap
 from pathlib import Path
 
 import torch
@@ -21,6 +22,19 @@ from cnn_tutorial.recipes import Recipe
 from cnn_tutorial.support.device import choose_device, has_bfloat16
 from cnn_tutorial.support.processes import rank_and_world_size, sum_over_processes
 from cnn_tutorial.support.watch import watched
+
+
+class LeanAdamW(torch.optim.AdamW):
+    """AdamW as it is without PyTorch's compiler, whose import takes a second or two.
+
+    Each of these methods is wrapped in a function that imports it, to have it left alone.
+    """
+
+    add_param_group = unwrap(torch.optim.AdamW.add_param_group)
+    load_state_dict = unwrap(torch.optim.AdamW.load_state_dict)
+    state_dict = unwrap(torch.optim.AdamW.state_dict)
+    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
+    zero_grad = unwrap(torch.optim.AdamW.zero_grad)
 
 
 class Trainer:
@@ -71,7 +85,7 @@ class Trainer:
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.loss = nn.CrossEntropyLoss(reduction="sum", label_smoothing=recipe.label_smoothing)
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = LeanAdamW(
             self.parameters, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True
         )
         bfloat16 = recipe.bfloat16 and has_bfloat16(self.device)

@@ -73,7 +73,7 @@ def on_config(config: MkDocsConfig) -> None:
     def cache_key(path: str, *_: object) -> str:
         notebook = read(path)
         code = [(cell.source, cell.metadata.get("tags")) for cell in code_cells(notebook)]
-        named = [content for name, content in measured.items() if Path(name).stem in repr(code)]
+        named = [text for name, text in measured.items() if f'"{Path(name).stem}"' in repr(code)]
         inputs = [digest, named, notebook.metadata["kernelspec"]["name"], code]
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 

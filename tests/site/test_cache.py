@@ -28,7 +28,7 @@ import time
 from cnn_tutorial.measurements import published
 
 atexit.register(os.write, 2, b"noise of a kernel that ends")
-print(len(published("benchmark")))
+print(len(published("recipes")))
 time.time_ns()
 ```
 """
@@ -80,7 +80,7 @@ def test_pages_are_run_when_they_must_be(tmp_path: Path) -> None:
 
     # Prose is no reason, and a measurement is one for the page that reads it.
     project.write("docs/index.md", FRONT + FIRST.replace("Prose.", "New prose, $x$."))
-    project.write("cnn_tutorial/measurements/benchmark.json", "{}")
+    project.write("cnn_tutorial/measurements/recipes.json", "{}")
     assert project.build(CNN_TUTORIAL_DATA=nowhere) == {"second.md"}
     assert "New prose, <math>" in project.first()
     assert "number 42" in project.first()

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
-from cnn_tutorial import plots
+from cnn_tutorial import charts, plots
 from cnn_tutorial.data import load_digits
 from cnn_tutorial.support import drawing
 from cnn_tutorial.support.drawing import Drawing
@@ -76,10 +76,10 @@ DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
         {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
     ),
     "whole way": lambda x: plots.layers(way(x)),
-    "long legend": lambda x: plots.curves(
+    "long legend": lambda x: charts.curves(
         [1, 2], {"one and two": [3, 1], "three and four": [0, 1], "five": [0, 2]}, "step", "loss"
     ),
-    "curves": lambda x: plots.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
+    "curves": lambda x: charts.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
 }
 
 

@@ -16,11 +16,11 @@ from conftest import ROOT, environment, started
 from PIL import Image
 from torch.utils.data import TensorDataset
 
-from cnn_tutorial import __main__, benchmark, data
+from cnn_tutorial import __main__, data
 from cnn_tutorial.__main__ import main
 from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.evaluation import evaluate, predict
-from cnn_tutorial.measurements import published
+from cnn_tutorial.measurements import Measurements, published, read, recipes
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.checkpoint import load, load_network
 from cnn_tutorial.trainer import Trainer
@@ -231,12 +231,12 @@ def test_benchmark_prints_a_table_and_saves_json(
 ) -> None:
     asked = []
 
-    def published_again(seeds: int) -> dict[str, Any]:
+    def published_again(seeds: int) -> Measurements:
         asked.append(seeds)
-        return published("benchmark")
+        return published("recipes")
 
-    monkeypatch.setattr(benchmark, "benchmark", published_again)
+    monkeypatch.setattr(recipes, "measure", published_again)
     assert main(["benchmark", "--seeds", "7", "--json", str(tmp_path / "figures.json")]) == 0
     assert asked == [7]
-    assert benchmark.table(published("benchmark")) in capsys.readouterr().out
-    assert json.loads((tmp_path / "figures.json").read_text()) == published("benchmark")
+    assert recipes.table(published("recipes")) in capsys.readouterr().out
+    assert read((tmp_path / "figures.json").read_text()) == published("recipes")

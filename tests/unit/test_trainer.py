@@ -2,6 +2,8 @@
 
 import copy
 import io
+import subprocess
+import sys
 from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +50,15 @@ def positions(batches: list[Batch], digits: TensorDataset) -> list[list[int]]:
 
 
 # The steps
+
+
+def test_training_does_without_the_compiler() -> None:
+    code = (
+        "import sys; from small_training import BRIEF, few, make_trainer\n"
+        "make_trainer(BRIEF, few(300)).fit()\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
 
 
 class Plain(Dataset[tuple[Tensor, int]]):
