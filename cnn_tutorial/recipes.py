@@ -106,8 +106,8 @@ RECIPES = {
         bfloat16=True,
     ),
 }
-# That of the pages: smaller steps, for fewer digits too; and without label smoothing, both losses of
-# its history measure the same.
+# That of the pages: smaller batches, since the sample has fewer digits; without label smoothing, so
+# that both losses of its history measure the same.
 RECIPES["plain"] = replace(
     RECIPES["small"], epochs=3, batch_size=64, learning_rate=1.2e-2, label_smoothing=0
 )
