@@ -1,9 +1,7 @@
 """The site, built once a run, and projects of a few pages that are built like it."""
 
-import ast
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -96,29 +94,6 @@ class Site(NamedTuple):
         raise LookupError(f"{name} is not in the cache")
 
 
-def with_shapes_asserted(code: str) -> str:
-    """Turn each comment that gives the shape of what its line assigns into an assertion.
-
-    `x = pool(x)  # (N, 6, 13, 13)` asserts that there are 4 dimensions, and the size of the last 3.
-    """
-    lines = code.encode().splitlines()  # columns of the syntax tree count bytes
-    for statement in ast.walk(ast.parse(code)):
-        match statement:
-            case ast.Assign([ast.Name(name)], end_lineno=int(end), end_col_offset=int(column)):
-                source, rest = lines[end - 1][:column], lines[end - 1][column:].decode()
-                if comment := re.match(r"\s*# \(([^()]+)\)(.*)", rest):
-                    value = f"{name}[0]" if isinstance(statement.value, ast.ListComp) else name
-                    sizes = [size.strip() for size in comment[1].rstrip(",").split(",")]
-                    claims = [f"len(_shape) == {len(sizes)}"] + [
-                        f"_shape[{i}] == {size}" for i, size in enumerate(sizes) if size.isdigit()
-                    ]
-                    check = f"_shape = getattr({value}, 'shape', {value}); assert "
-                    check += f"{' and '.join(claims)}  #{comment[2]}"
-                    indent = " " * statement.col_offset
-                    lines[end - 1] = source + f"\n{indent}{check}".encode()
-    return b"\n".join(lines).decode()
-
-
 def environment(root: Path, **variables: str) -> dict[str, str]:
     """Return an environment in which Python imports the package of `root`."""
     ours = {"PYTHONPATH": str(root), "NO_MKDOCS_2_WARNING": "1"}
@@ -164,7 +139,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         # The list of fonts, which takes seconds to make, stays where Matplotlib has it.
         os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("matplotlib")))
-        config.stash[CACHE] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-")
+        folder = config.stash[CACHE] = tempfile.mkdtemp(prefix="cache-")
+        os.environ |= {"XDG_CACHE_HOME": folder, "IPYTHONDIR": folder}
+        startup = Path(folder) / "profile_default" / "startup"  # what kernels run when they start
+        startup.mkdir(parents=True)
+        shutil.copy(ROOT / "tests/site/shape_comments.py", startup)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -45,6 +45,7 @@ FAILURES = {
     "leaves": ("import sys\nsys.exit(3)", "failed:", "SystemExit: 3"),
     "input": ("input()", "failed:", "StdinNotImplementedError: "),
     "dies": ("import os\nos._exit(1)", "ended its kernel: it left Python, was killed", "_exit"),
+    "shape": ("import torch\nx = torch.zeros(2, 3)  # (2, 4)", "failed:", "AssertionError"),
     "magic": ("x = 1\n%timeit x", "holds what only IPython understands", "%timeit x"),
     "shell": ("!touch shell.marker", "holds what only IPython understands", "!touch"),
     "bash": ("%%bash\ntouch bash.marker", "holds what only IPython understands", "touch"),

@@ -5,7 +5,7 @@ whole page answers. So a numeral is hardly ever right by chance.
 
 Prose is all that the page says in the browser except code cells and outputs: text, headings,
 tables, captions, formulas, and the comments in the code too. Comments on the shape of what a line
-assigns are asserted when the code runs as a script (`test_scripts.py`), and so count as code. What
+assigns are asserted when the tests build the page (`shape_comments.py`), and so count as code. What
 does not count: 0, 1 and 2; digits in names such as `conv1`; the number before a heading; footnotes;
 targets of links; inline code that calls or indexes something.
 """
@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import EXECUTED, Site, with_shapes_asserted
+from conftest import EXECUTED, Site
+from shape_comments import with_shapes_asserted
 
 # By page, the numbers that no cell can compute, each with the reason.
 ALLOWED: dict[str, set[str]] = {
