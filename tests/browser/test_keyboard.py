@@ -172,6 +172,23 @@ def test_answers_unfold(server: Host, desk: Page) -> None:
         assert answer.evaluate("details => details.open") == unfolded
 
 
+def test_term_is_explained(server: Host, desk: Page) -> None:
+    """The focus on a term shows its sentence, Escape hides it, and Enter leads to the glossary."""
+    desk.goto(f"{server.address}{EXECUTED}/")
+    tab_to(desk, "a.term")
+    term, sentence = desk.locator("a.term").first, desk.get_by_role("tooltip")
+    expect(sentence).to_be_visible()
+    expect(term).to_have_accessible_description(sentence.inner_text())
+    desk.keyboard.press("Escape")
+    expect(sentence).to_be_hidden()
+    expect(term).to_be_focused()
+    expect(term).to_have_accessible_description("")
+    said = str(term.get_attribute("href"))
+    desk.keyboard.press("Enter")
+    desk.wait_for_url(server.address + said.replace("../", ""))
+    expect(desk.locator("dt:target")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize(("kind", "page"), [("next", NEXT), ("prev", PREVIOUS)])
 def test_pages_are_turned(server: Host, desk: Page, kind: str, page: str) -> None:
     """The links at the end of a page lead to the one before and the one after."""

@@ -8,7 +8,7 @@ from conftest import EXECUTED, Site
 from hosting import Host, settle
 from playwright.sync_api import Browser, Page
 
-PAGES = [*EXECUTED, "getting-started", "reference/training"]
+PAGES = [*EXECUTED, "getting-started", "glossary", "reference/training"]
 # What does nothing without scripts: search, the choice of a theme, copying.
 DEAD = (
     "button, .md-search__input, label[for=__search], label[for^=__palette], input[name=__palette],"
@@ -65,6 +65,10 @@ def test_page_is_whole_without_scripts(site: Site, server: Host, plain: Page, na
     for image in images.all():
         file = str(image.evaluate("e => e.currentSrc")).partition("#")[0].rpartition("/")[2]
         assert file.startswith("data:") or answers.get(file) == 200, file
+    terms = plain.locator("article a.term")
+    if terms.count():  # links to the glossary
+        terms.first.click()
+        assert plain.locator("dt:target >> visible=true").count() == 1
 
 
 def test_sections_are_reached_without_scripts(server: Host, browser: Browser) -> None:

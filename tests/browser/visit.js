@@ -79,6 +79,20 @@ visit.still = () => {
   }
 };
 
+// Whether the sentence of a term of the glossary is shown for it, within the window.
+visit.isExplained = (term) => {
+  const sentence = document.getElementById(term.getAttribute("aria-describedby"));
+  const box = sentence?.checkVisibility() && sentence.getBoundingClientRect();
+  return (
+    !!box &&
+    sentence.textContent.trim().endsWith(".") &&
+    box.left >= 0 &&
+    box.top >= 0 &&
+    box.right <= document.documentElement.clientWidth &&
+    box.bottom <= innerHeight
+  );
+};
+
 // The rules of axe that are broken, each with its places.
 visit.axe = async () => {
   await document.fonts.ready;
@@ -221,6 +235,9 @@ visit.look = () => {
     before.has(part) ? marks(part) !== before.get(part) : marks(part)[0] !== "f",
   );
   if (!isMarked) wrong.push(say(element, "does not show that it has the focus"));
+  if (element.matches("a.term") && !visit.isExplained(element)) {
+    wrong.push(say(element, "does not say what it is"));
+  }
   return [wrong, element.localName === "summary" && !element.parentElement.open];
 };
 

@@ -24,3 +24,8 @@ function reach() {
 }
 document$.subscribe(reach);
 addEventListener("resize", reach);
+
+// Terms of the glossary say what they are, where the browser can show it and may read that page.
+if (document.querySelector("a.term") && "popover" in document.body && location.protocol !== "file:") {
+  import("./terms.js");
+}
