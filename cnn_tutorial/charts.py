@@ -1,10 +1,16 @@
 """Drawings of what was measured: each has its alt text, made from the values shown."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from cnn_tutorial.evaluation import Evaluation
 from cnn_tutorial.history import History
-from cnn_tutorial.support.drawing import LINE, Drawing, drawn, measure, width
+from cnn_tutorial.support.colors import INK, RIGHT, WRONG
+from cnn_tutorial.support.drawing import FINE, LINE, Drawing, drawn, measure, width
 
 
 @drawn
@@ -52,3 +58,120 @@ def learning_curves(history: History, what: str = "loss") -> Drawing:
     parts = ("train", "validation")
     named = {part: [getattr(epoch, f"{part}_{what}") for epoch in history] for part in parts}
     return curves(range(1, len(history) + 1), named, "epoch", what)
+
+
+@drawn
+def spread(
+    named: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, tuple[float, float]],
+    xlabel: str,
+) -> Drawing:
+    """Show how values scatter: each is a dot, and dots that would overlap are piled up.
+
+    Args:
+        named: Values by what stands above them, a row each.
+        intervals: Of each row, by the same names: a line below its dots.
+        xlabel: What the values are, with their unit.
+    """
+    drawing = Drawing(
+        f"{xlabel}, a dot for each value. "
+        + "; ".join(
+            f"{name}: {len(values)} from {min(values):.4g} to {max(values):.4g}, interval "
+            "{:.4g} to {:.4g}".format(*intervals[name])
+            for name, values in named.items()
+        )
+    )
+    dot, margin, top = 6, 24, 0.0
+    every = [value for row in (*named.values(), *intervals.values()) for value in row]
+    low = min(every)
+    span = max(every) - low or 0.01  # for values that are all the same
+    step = dot * span / (width() - 2 * margin)  # from one pile to the next
+    axes = drawing.add_axes((0, 0, 1, 1), xlabel=xlabel, yticks=[], facecolor="none")
+    for name, values in named.items():
+        drawing.write(0, top + LINE / 2, name, ha="left")
+        piles = Counter(round((value - low) / step) for value in values)
+        top += LINE + dot * max(piles.values())
+        x = [low + step * pile for pile, count in piles.items() for _ in range(count)]
+        y = [top - dot * (n + 0.5) for count in piles.values() for n in range(count)]
+        axes.plot(x, y, "o", color=INK, ms=dot - 1, mew=0, clip_on=False)
+        axes.plot(intervals[name], [top + 5] * 2, "-", color=INK, clip_on=False)
+        top += 18
+    height = top + 52
+    drawing.fit(width(), height)
+    side = margin / width()
+    axes.set(position=(side, 52 / height, 1 - 2 * side, top / height))
+    axes.set(xlim=(low, low + span), ylim=(top, 0))
+    axes.spines.left.set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    return drawing
+
+
+@drawn
+def confusion(counts: Tensor) -> Drawing:
+    """Show how often each class was taken for which: the more often wrongly, the redder.
+
+    The right answers, on the diagonal, are many times as many: they have no part in the colours.
+
+    Args:
+        counts: How many of each label (row) got each answer (column), (C, C).
+    """
+    rows = counts.tolist()
+    wrong = [(n, i, j) for i, row in enumerate(rows) for j, n in enumerate(row) if n and i != j]
+    wrong.sort(reverse=True)
+    most = max((n for n, *_ in wrong), default=1)
+    drawing = Drawing(
+        f"Labels in rows, answers in columns: {int(counts.trace()):,} right, on the diagonal, "
+        f"{sum(n for n, *_ in wrong):,} wrong"
+        + ", most often" * bool(wrong)
+        + ",".join(f" {label} taken for {answer} ({n})" for n, label, answer in wrong[:5])
+    )
+    edge, count = 2 * LINE, len(rows)
+    cell = min(44, (width() - edge) / count)
+    drawing.fit(edge + cell * count, edge + cell * count)
+    drawing.write(edge + cell * count / 2, LINE / 2, "answer")
+    drawing.write(LINE / 2, edge + cell * count / 2, "label", rotation=90)
+    for i, row in enumerate(rows):
+        middle = edge + cell * (i + 0.5)
+        drawing.write(1.5 * LINE, middle, str(i))
+        drawing.write(middle, 1.5 * LINE, str(i))
+        for j, n in enumerate(row):
+            place = edge + cell * j, edge + cell * i, cell, cell
+            if n and i != j:
+                # At full strength, the number on it could not be read.
+                red = (WRONG, 0.1 + 0.5 * n / most)
+                drawing.box(*place, fill=True, fc=red, lw=0)
+            drawing.box(*place, ec=FINE, lw=1)
+            if n:
+                drawing.write(edge + cell * (j + 0.5), middle, str(n))
+    for i in range(count):
+        corner = edge + cell * i + 1
+        drawing.box(corner, corner, cell - 2, cell - 2, ec=RIGHT)
+    return drawing
+
+
+@drawn
+def reliability(groups: Sequence[tuple[float, int, int]]) -> Drawing:
+    """Show whether answers are right as often as their certainty says.
+
+    Args:
+        groups: Of answers of about the same certainty: its mean, how many are right, and how many
+            they are. A bar is the 95 % interval of the share that is right.
+    """
+    said = []
+    side = min(width(), 460)
+    drawing = Drawing()
+    drawing.fit(side, 0.85 * side)
+    place = (70 / side, 52 / (0.85 * side), 1 - 82 / side, 1 - 64 / (0.85 * side))
+    axes = drawing.add_axes(place, xlabel="certainty", ylabel="share right")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.plot([0, 1], [0, 1], "--", color=FINE)
+    for certainty, right, total in groups:
+        low, high = Evaluation(loss=0, correct=right, total=total).wilson_interval
+        axes.plot([certainty] * 2, [low, high], "-", color=INK, clip_on=False)
+        axes.plot([certainty], [right / total], "o", color=INK, clip_on=False)
+        said.append(f"{certainty:.1%}: {right / total:.1%} of {total:,}")
+    drawing.alt = (
+        "Share of answers that are right over their mean certainty, with intervals, and a line on "
+        "which both are the same. " + "; ".join(said)
+    )
+    return drawing

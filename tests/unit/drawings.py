@@ -32,6 +32,12 @@ def convolve(digits: Tensor) -> Tensor:
     return F.conv2d(digits[:1], SOBEL[None, None])[0, 0]  # (26, 26)
 
 
+def rows_of(digits: Tensor) -> list[float]:
+    """The mean of each row of each digit."""
+    means: list[float] = digits.mean(dim=3).flatten().tolist()
+    return means
+
+
 def way(digits: Tensor) -> dict[str, Tensor]:
     """What six layers make of the first digit."""
     generator = torch.Generator().manual_seed(0)
@@ -79,6 +85,13 @@ DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
     "long legend": lambda x: charts.curves(
         [1, 2], {"one and two": [3, 1], "three and four": [0, 1], "five": [0, 2]}, "step", "loss"
     ),
+    "spread": lambda x: charts.spread(
+        {"rows 0 to 13": rows_of(x[:, :, :14]), "rows 14 to 27": rows_of(x[:, :, 14:])},
+        {"rows 0 to 13": (0.1, 0.2), "rows 14 to 27": (0.15, 0.25)},
+        "mean of a row",
+    ),
+    "confusion": lambda x: charts.confusion(1129 * torch.eye(10).long() + torch.arange(10)),
+    "reliability": lambda x: charts.reliability([(0.25, 0, 2), (0.55, 20, 40), (0.998, 999, 1000)]),
     "curves": lambda x: charts.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
 }
 

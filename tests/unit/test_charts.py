@@ -3,11 +3,22 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
+from drawings import first_digits, rows_of, texts_of
 from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.patches import Rectangle
 
 from cnn_tutorial import charts
+from cnn_tutorial.evaluation import Evaluation
 from cnn_tutorial.history import Epoch, History
-from cnn_tutorial.support import drawing
+from cnn_tutorial.support import colors, drawing
+
+
+def axes_of(figure: drawing.Drawing) -> Axes:
+    [axes] = [axes for axes in figure.axes if axes is not figure.page]
+    return axes
 
 
 def test_curves_say_where_they_start_and_end() -> None:
@@ -15,7 +26,7 @@ def test_curves_say_where_they_start_and_end() -> None:
     assert figure.alt == (
         "cross-entropy over epoch. loss: from 2.5 at 1 to 0.5 at 5, lowest 0.25, highest 2.5"
     )
-    [axes] = [axes for axes in figure.axes if axes is not figure.page]
+    axes = axes_of(figure)
     assert not figure.legends
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 2.5], [2, 0.25], [5, 0.5]])
     two = charts.curves([1, 2], {"a": [1, 2], "b": [3, 4]}, "epoch", "loss")
@@ -34,3 +45,77 @@ def test_learning_curves_are_those_of_the_history(what: str) -> None:
     parts = ("train", "validation")
     assert shown == [[[1, 2], [getattr(e, f"{part}_{what}") for e in epochs]] for part in parts]
     assert all(word in figure.alt for word in (*parts, "epoch", what))
+
+
+def test_spread_shows_each_value_at_its_place_and_no_dot_over_another() -> None:
+    values = rows_of(first_digits())
+    figure = charts.spread({"rows": values}, {"rows": (0.1, 0.2)}, "mean of a row")
+    assert figure.alt == (
+        "mean of a row, a dot for each value. rows: 280 from 0 to "
+        f"{max(values):.4g}, interval 0.1 to 0.2"
+    )
+    assert figure.narrow
+    for drawn in (figure, figure.narrow):
+        assert "rows" in {text.get_text() for text in texts_of(drawn)}
+        axes = axes_of(drawn)
+        dots, line = axes.lines
+        to_pixels = axes.transData.transform
+        places = to_pixels(dots.get_xydata())  # (280, 2)
+        exact = to_pixels([(value, 0) for value in values])[:, 0]
+        assert np.abs(np.sort(places[:, 0]) - np.sort(exact)).max() <= 3.01
+        apart = np.linalg.norm(places[:, None] - places, axis=2) + 99 * np.eye(280)
+        assert apart.min() > dots.get_markersize()
+        assert np.array_equal(line.get_xdata(), [0.1, 0.2])
+        assert to_pixels(line.get_xydata())[:, 1].max() < places[:, 1].min()
+
+
+def test_spread_of_equal_values_is_one_pile() -> None:
+    axes = axes_of(charts.spread({"seeds": [0.99] * 3}, {"seeds": (0.99, 0.99)}, "accuracy"))
+    x, y = np.asarray(axes.lines[0].get_xydata()).T
+    assert (x == 0.99).all()
+    assert len(set(y)) == 3
+
+
+def center(patch: Rectangle) -> tuple[float, float]:
+    x, y = patch.get_center()
+    return x, y
+
+
+def test_only_mistakes_are_coloured_in_a_confusion_matrix() -> None:
+    counts = torch.tensor([[9, 0, 0], [1, 8, 4], [0, 2, 7]])
+    figure = charts.confusion(counts)
+    assert figure.alt == (
+        "Labels in rows, answers in columns: 24 right, on the diagonal, 7 wrong, most often "
+        "1 taken for 2 (4), 2 taken for 1 (2), 1 taken for 0 (1)"
+    )
+    cells = [patch for patch in figure.page.patches if isinstance(patch, Rectangle)]
+    filled = [patch for patch in cells if patch.get_fill()]
+    assert {to_rgb(patch.get_facecolor()) for patch in filled} == {to_rgb(colors.WRONG)}
+    texts = {text.get_position(): text.get_text() for text in texts_of(figure)}
+    strength = {texts[center(patch)]: to_rgba(patch.get_facecolor())[3] for patch in filled}
+    assert 0 < strength["1"] < strength["2"] < strength["4"] < 0.7
+    assert len(strength) == 3
+    right = [patch for patch in cells if to_rgb(patch.get_edgecolor()) == to_rgb(colors.RIGHT)]
+    assert [texts[center(patch)] for patch in right] == ["9", "8", "7"]
+    rows, columns = ([xy[k] for xy, text in texts.items() if text in "987"] for k in (0, 1))
+    assert rows == columns == sorted(rows)
+    (x, y) = next(xy for xy, text in texts.items() if text == "4")
+    assert (y, x) == (rows[1], columns[2]), "labels are rows, answers columns"
+
+
+def test_a_confusion_matrix_without_mistakes_has_no_colour() -> None:
+    figure = charts.confusion(torch.eye(10).long())
+    assert figure.alt.endswith(": 10 right, on the diagonal, 0 wrong")
+    assert not any(patch.get_fill() for patch in figure.page.patches)
+
+
+def test_reliability_shows_each_share_with_its_interval() -> None:
+    groups = [(0.25, 0, 2), (0.55, 20, 40), (0.998, 999, 1000)]
+    figure = charts.reliability(groups)
+    assert figure.alt.endswith(". 25.0%: 0.0% of 2; 55.0%: 50.0% of 40; 99.8%: 99.9% of 1,000")
+    diagonal, *rest = axes_of(figure).lines
+    assert np.array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
+    for (certainty, right, total), bar, point in zip(groups, rest[::2], rest[1::2], strict=True):
+        assert np.array_equal(point.get_xydata(), [[certainty, right / total]])
+        interval = Evaluation(loss=0, correct=right, total=total).wilson_interval
+        assert np.array_equal(bar.get_xydata(), [[certainty, end] for end in interval])
