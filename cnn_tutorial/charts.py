@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cnn_tutorial.evaluation import Evaluation
 from cnn_tutorial.history import History
-from cnn_tutorial.support.colors import INK, RIGHT, WRONG
+from cnn_tutorial.support.colors import INK, KERNEL, RIGHT, WRONG
 from cnn_tutorial.support.drawing import FINE, LINE, Drawing, drawn, measure, width
 
 
@@ -45,6 +45,50 @@ def curves(
         drawing.legend(loc="upper left", ncols=columns, borderaxespad=0)
     if len(x) < 10:
         axes.set_xticks(x)
+    return drawing
+
+
+@drawn
+def characters(
+    points: Tensor,
+    marks: Sequence[object],
+    xlabel: str,
+    ylabel: str,
+    *,
+    circled: Sequence[int] = (),
+) -> Drawing:
+    """Plot points of a plane, each as the character that it stands for, to one scale.
+
+    Args:
+        points: Their places, (N, 2).
+        marks: The character of each, such as the label of a digit.
+        xlabel: What the first coordinate is, with its unit.
+        ylabel: What the second coordinate is, with its unit.
+        circled: Points to draw a circle around, by their number.
+    """
+    places = points.detach()
+    texts = [str(mark) for mark in marks]
+    drawing = Drawing(f"{len(texts)} characters, {ylabel} over {xlabel}")
+    left, below, side = 70, 52, min(width() - 70, 450) - 12
+    drawing.fit(left + side + 12, below + side + 12)
+    room, height = drawing.get_size_inches() * 72
+    place = (left / room, below / height, side / room, side / height)
+    axes = drawing.add_axes(place, xlabel=xlabel, ylabel=ylabel)
+    low, high = places.amin(dim=0), places.amax(dim=0)
+    half = 0.55 * float((high - low).max())  # of the square that holds all
+    (x, y), limits = ((low + high) / 2).tolist(), (-half, half)
+    axes.set(xlim=[x + limit for limit in limits], ylim=[y + limit for limit in limits])
+    axes.locator_params(nbins=6)  # as many at a desk as on a phone
+    for text in sorted(set(texts)):
+        mine = places[[other == text for other in texts]]  # (n, 2)
+        across, up = mine.T.numpy()
+        axes.plot(across, up, ls="", marker=f"${text}$", markersize=11, markeredgewidth=0)
+        x, y = mine.mean(dim=0).tolist()
+        drawing.alt += f"; {len(mine)} of {text}, in the middle at {x:.1f}, {y:.1f}"
+    for number in circled:
+        x, y = places[number].tolist()
+        axes.plot(x, y, "o", markersize=24, fillstyle="none", color=KERNEL)
+        drawing.alt += f"; a circle around {texts[number]} at {x:.1f}, {y:.1f}"
     return drawing
 
 

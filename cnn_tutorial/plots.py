@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_tutorial.support import stages
@@ -28,20 +29,24 @@ def images(
     *,
     columns: int = 10,
     boxes: Sequence[Box] = (),
+    places: Sequence[Box] = (),
     right: Sequence[bool] = (),
+    scale_of: str = "",
 ) -> Drawing:
     """Show images or feature maps beside each other, all on the same scale.
 
     Args:
-        x: One matrix each, (N, H, W) or (N, 1, H, W).
+        x: One matrix each, (N, H, W) or (N, 1, H, W). What is not a number (NaN) is left empty.
         titles: What stands above each, from the first on, in one line or several.
         columns: How many stand in a row; where there is no room for them, it is parted evenly.
         boxes: Regions to frame, the same in each.
+        places: Regions of one size to frame, one in each.
         right: Whether each title is right, for a frame and a mark that say so.
+        scale_of: What the values are, for a bar that shows which colour is which value.
     """
     maps = x.detach().flatten(0, -3)  # (N, H, W)
     rows, cols = maps.shape[-2:]
-    low, high = float(maps.min()), float(maps.max())
+    low, high = stages.limits_of(maps[~maps.isnan()])
     texts = [str(title) for title in titles]
     said = [text.replace("\n", " ") for text in texts]
     for number, is_right in enumerate(right):
@@ -53,6 +58,9 @@ def images(
     )
     for top, left, height, across in boxes:
         alt += f"; a frame around {height} by {across} values from row {top}, column {left}"
+    if places:
+        alt += f"; frames around {places[0][2]} by {places[0][3]} values, one in each: "
+        alt += "; ".join(f"from row {top}, column {left}" for top, left, _, _ in places)
     lines = [text.split("\n") for text in texts]
     longest = max((measure(line) for text in lines for line in text), default=0)
     columns = min(columns, len(maps))
@@ -69,13 +77,31 @@ def images(
         for line, text in enumerate(lines[number] if number < len(lines) else []):
             drawing.write(x0 + size_x / 2, y0 - above + LINE * (line + 0.5), text)
         drawing.paint((x0, y0, size_x, size_y), matrix, low, high)
-        for box in boxes:
+        for box in [*boxes, *places[number : number + 1]]:
             box_y, box_x, box_height, box_width = (scale * n for n in box)
             drawing.box(x0 + box_x, y0 + box_y, box_width, box_height, color=KERNEL)
         if right:
             color = RIGHT if right[number] else WRONG
             drawing.box(x0 + 1, y0 + 1, size_x - 2, size_y - 2, color=color, lw=4)
+    if scale_of:
+        drawing.color_bar(y0 + size_y + GAP, low, high, scale_of)
     return drawing
+
+
+def tile(x: Tensor, columns: int) -> Tensor:
+    """Lay several images side by side, to be shown as one by `images`.
+
+    Args:
+        x: K images of each kind, (N, K, H, W).
+        columns: How many stand beside each other, a divisor of K.
+
+    Returns:
+        One for each kind, with gaps of one value that is not a number (NaN) between its images.
+    """
+    n, count, rows, cols = x.shape
+    x = F.pad(x, (0, 1, 0, 1), value=math.nan)  # (N, K, H + 1, W + 1)
+    x = x.view(n, count // columns, columns, rows + 1, cols + 1).transpose(2, 3)
+    return x.flatten(3).flatten(1, 2)[:, :-1, :-1]
 
 
 @drawn
@@ -218,16 +244,18 @@ def layers(
     seen: Mapping[str, tuple[Sequence[int], Box]] | None = None,
     *,
     arrows: bool = True,
+    scale_of: str = "",
 ) -> Drawing:
     """Show what goes through a model, from left to right: feature maps to scale, and vectors.
 
-    Each stage has a scale of values of its own. Up to ten values, such as scores, are bars, with
-    their classes beside them, the one of the highest in bold.
+    Each stage has a scale of values of its own, unless `scale_of` is given. Up to ten values, such
+    as scores, are bars, with their classes beside them, the one of the highest in bold.
 
     Args:
         named: Feature maps (1, C, H, W) or vectors (1, F) of one image, by the name of the layer
             that made them. What follows a comma in a name stands in a line of its own.
         seen: Regions to frame, by the name of the stage, each with the channels in which it lies.
         arrows: Whether each stage is made of the one before it.
+        scale_of: What the values are: all stages then have one scale, with a bar of its colours.
     """
-    return stages.draw_layers(named, seen or {}, arrows)
+    return stages.draw_layers(named, seen or {}, arrows, scale_of)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
+import torch
 from cycler import cycler
 from matplotlib import figure, rcParams, style
 from matplotlib.colors import LinearSegmentedColormap
@@ -124,6 +125,27 @@ class Drawing(figure.Figure):
             zorder=1,  # that of boxes, so that what is drawn later covers what is below
         )
         self.box(*place, ec=edge, lw=1)
+
+    def color_bar(self, top: float, low: float, high: float, what: str) -> None:
+        """Show at the bottom which colour is which value, and say it too.
+
+        Args:
+            top: Where the bar begins.
+            low: The lowest of all values that are painted.
+            high: The highest.
+            what: What they are.
+        """
+        left, across = 22, 200  # the first number has its middle at the left end
+        self.paint((left, top, across, 12), torch.linspace(low, high, 101)[None], low, high)
+        zero = [0.0] if min(-low, high) > 0.2 * (high - low) else []  # where it has room
+        for value in (low, *zero, high):
+            x = left + across * (value - low) / (high - low or 1)
+            self.write(x, top + 12 + LINE / 2, f"{value:.3g}".replace("-", "−"))
+        self.write(left + across + GAP, top + 6, what, ha="left")
+        right = max(self.page.get_xlim()[1] - 1, left + across + GAP + measure(what))
+        self.fit(right, top + 12 + LINE)
+        colors = "blue below 0 and red above" if low < 0 else "black to white"
+        self.alt += f"; a bar of the colours of {what}, {colors}, from {low:.2f} to {high:.2f}"
 
     def _repr_mimebundle_(self, **_: object) -> Bundle:
         """Return the SVG and, as its metadata, the alt text, the size, and the narrow drawing."""

@@ -26,12 +26,14 @@ class Stage:
         places: Row and column at which each map begins; they lie a value apart.
         seen: The channels in which a region is framed, and that region.
         color: Of its outline.
+        limits: The lowest and the highest value of the scale; without them, its own.
     """
 
     name: str
     x: Tensor
     seen: tuple[Sequence[int], Box]
     color: str
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         self.lines = [*self.name.split(", "), "×".join(map(str, self.x.shape[1:]))]
@@ -74,7 +76,7 @@ class Stage:
     def draw(self, drawing: Drawing, left: float, top: float, scale: float) -> None:
         """Draw it with its upper left corner at a point."""
         x, (channels, (row, column, height, across)) = self.x, self.seen
-        low, high, size = float(x.min()), float(x.max()), self.extent(scale)
+        (low, high), size = self.limits or limits_of(x), self.extent(scale)
         if self.places:
             rows, columns = x.shape[2:]
             grid = torch.full([round(side / scale) for side in size[::-1]], torch.nan)
@@ -106,6 +108,11 @@ class Stage:
         drawing.box(zero, top, 0, BAR * len(values), ec=FINE, lw=1)
 
 
+def limits_of(*tensors: Tensor) -> tuple[float, float]:
+    """Return the lowest and the highest of all values."""
+    return min(float(x.min()) for x in tensors), max(float(x.max()) for x in tensors)
+
+
 def lay_out(stages: Sequence[Stage]) -> tuple[float, list[list[Stage]]]:
     """Choose a scale for all maps, and break the stages into as few rows as can be read."""
     sizes = [stage.extent(1) for stage in stages if stage.places] or [(1.0, 1.0)]
@@ -131,10 +138,12 @@ def draw_layers(
     named: Mapping[str, Tensor],
     seen: Mapping[str, tuple[Sequence[int], Box]],
     arrows: bool,
+    scale_of: str,
 ) -> Drawing:
     """Draw stages from left to right, in rows as words are."""
+    limits = limits_of(*(x.detach() for x in named.values())) if scale_of else None
     stages = [
-        Stage(name, x.detach(), seen.get(name, NOWHERE), OUTPUT if number else INPUT)
+        Stage(name, x.detach(), seen.get(name, NOWHERE), OUTPUT if number else INPUT, limits)
         for number, (name, x) in enumerate(named.items())
     ]
     scale, rows = lay_out(stages)
@@ -155,6 +164,8 @@ def draw_layers(
             left += room + ARROW
         top, right = 2 * middle - top - head + LINE, max(right, left - ARROW)
     drawing.fit(right, top - LINE)
+    if limits:
+        drawing.color_bar(top, *limits, scale_of)
     return drawing
 
 

@@ -92,6 +92,16 @@ DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
     ),
     "confusion": lambda x: charts.confusion(1129 * torch.eye(10).long() + torch.arange(10)),
     "reliability": lambda x: charts.reliability([(0.25, 0, 2), (0.55, 20, 40), (0.998, 999, 1000)]),
+    "framed by themselves": lambda x: plots.images(
+        x, list(range(10)), places=[(n, n, 8, 8) for n in range(10)]
+    ),
+    "a bar of colours": lambda x: plots.images(x - 0.3, list(range(10)), scale_of="weight"),
+    "one scale": lambda x: plots.layers(
+        {name: maps for name, maps in way(x).items() if maps.ndim == 4}, scale_of="value"
+    ),
+    "characters": lambda x: charts.characters(
+        x[:, 0, 10:12, 14] * 9, list("7210414959"), "first", "second", circled=[0, 3]
+    ),
     "curves": lambda x: charts.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
 }
 

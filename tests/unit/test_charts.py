@@ -36,6 +36,25 @@ def test_curves_say_where_they_start_and_end() -> None:
     assert len(two.legends) == 1
 
 
+def test_characters_stand_at_their_points() -> None:
+    points = torch.tensor([[1.0, 2.0], [-3.0, 4.0], [5.0, 0.0]])
+    figure = charts.characters(points, [7, 1, 7], "first", "second", circled=[1])
+    assert figure.alt == (
+        "3 characters, second over first; 1 of 1, in the middle at -3.0, 4.0; "
+        "2 of 7, in the middle at 3.0, 1.0; a circle around 1 at -3.0, 4.0"
+    )
+    [axes] = [axes for axes in figure.axes if axes is not figure.page]
+    one, seven, circle = axes.lines
+    assert [line.get_marker() for line in (one, seven, circle)] == ["$1$", "$7$", "o"]
+    np.testing.assert_array_equal(one.get_xydata(), [[-3, 4]])
+    np.testing.assert_array_equal(seven.get_xydata(), [[1, 2], [5, 0]])
+    np.testing.assert_array_equal(circle.get_xydata(), [[-3, 4]])
+    assert all(line.get_linestyle() == "None" for line in (one, seven, circle))
+    figure.canvas.draw()
+    (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1, 1)])
+    assert x1 - x0 == pytest.approx(y1 - y0), "distances are the same in each direction"
+
+
 @pytest.mark.parametrize("what", ["loss", "accuracy"])
 def test_learning_curves_are_those_of_the_history(what: str) -> None:
     epochs = [Epoch(0.01, 0.5, 0.84, 0.125, 0.96, 12, 4376), Epoch(1e-5, 0.06, 0.99, 0.03, 1, 9, 5)]

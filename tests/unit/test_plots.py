@@ -74,6 +74,75 @@ def test_images_say_how_many_and_how_large(digits: Tensor) -> None:
     assert plots.images(x).alt == plots.images(x[None]).alt == alt
 
 
+def test_images_are_framed_at_places_of_their_own(digits: Tensor) -> None:
+    places = [(4, 10, 8, 6), (0, 20, 8, 6)]
+    figure = plots.images(digits[:3], boxes=[(1, 2, 3, 4)], places=places)
+    assert figure.alt.endswith(
+        "; a frame around 3 by 4 values from row 1, column 2"
+        "; frames around 8 by 6 values, one in each: from row 4, column 10; from row 0, column 20"
+    )
+    frames: Any = [box for box in figure.page.patches if to_rgb(box.get_edgecolor()) == KERNEL]
+    scale = frames[0].get_width() / 4
+    corners = [image.get_extent()[::3] for image in figure.page.images]  # left, top
+    expected = [(0, 1, 2), (0, 4, 10), (1, 1, 2), (1, 0, 20), (2, 1, 2)]
+    assert len(frames) == len(expected)
+    for frame, (number, row, column) in zip(frames, expected, strict=True):
+        left, top = corners[number]
+        assert frame.get_x() == pytest.approx(left + scale * column)
+        assert frame.get_y() == pytest.approx(top + scale * row)
+
+
+def test_what_is_no_number_is_left_empty(digits: Tensor) -> None:
+    x = digits[:2, 0].clone()
+    x[:, 3] = torch.nan
+    figure = plots.images(x)
+    for picture in pixels_of(figure):
+        np.testing.assert_array_equal(picture[..., 3], [[row != 3] * 28 for row in range(28)])
+    assert f"from {digits[:2].min():.2f} to {digits[:2].max():.2f}" in figure.alt
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 6])
+def test_tiles_hold_each_image_once(digits: Tensor, columns: int) -> None:
+    x = digits[:6, :, 4:24].expand(6, 6, 20, 28).transpose(0, 1).clone()  # 6 kinds of 6 images
+    x += torch.arange(6)[:, None, None, None]
+    tiles = plots.tile(x, columns)
+    assert tiles.shape == (6, 6 // columns * 21 - 1, columns * 29 - 1)
+    for kind in range(6):
+        for number in range(6):
+            i, j = number // columns * 21, number % columns * 29
+            assert torch.equal(tiles[kind, i : i + 20, j : j + 28], x[kind, number])
+    assert int((~tiles.isnan()).sum()) == x.numel(), "what is between them is empty"
+
+
+def test_a_bar_shows_which_colour_is_which_value(digits: Tensor) -> None:
+    """Each value of the maps has its colour at its place of the bar."""
+    for maps in digits[:2] - 0.25, digits[:2] * 3:
+        low, high = float(maps.min()), float(maps.max())
+        for figure in (
+            plots.images(maps, scale_of="weight"),
+            plots.layers({"one": maps[:1], "two": maps[1:]}, scale_of="weight"),
+        ):
+            *pictures, bar = pixels_of(figure)
+            for picture, matrix in zip(pictures, maps[:, 0], strict=True):
+                places = (100 * (matrix - low) / (high - low)).round().long()
+                np.testing.assert_allclose(picture, bar[0][places], atol=0.03)
+            said = f"; a bar of the colours of weight, .* from {low:.2f} to {high:.2f}"
+            assert re.search(said, figure.alt)
+            texts = [text.get_text() for text in texts_of(figure)]
+            values = [low, 0, high] if low < 0 else [low, high]
+            assert texts[-len(values) - 1 : -1] == [f"{v:.3g}".replace("-", "−") for v in values]
+
+
+def test_layers_have_one_scale_if_it_is_named(digits: Tensor) -> None:
+    named = {"digit": digits[:1], "twice": 2 * digits[:1], "down": -digits[:1]}
+    figure = plots.layers(named, scale_of="value")
+    digit, twice, down, _ = pixels_of(figure)
+    np.testing.assert_allclose(2 * digit[..., 3], twice[..., 3], atol=0.02)
+    np.testing.assert_allclose(digit[..., 3], down[..., 3], atol=0.01)
+    own, also_own, *_ = pixels_of(plots.layers(named))
+    np.testing.assert_array_equal(own, also_own)
+
+
 def test_images_stand_in_rows(digits: Tensor) -> None:
     wide, tall = plots.images(digits), plots.images(digits, columns=2)
     assert len(pixels_of(wide)) == len(pixels_of(tall)) == 10
