@@ -193,7 +193,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if path.exists() and not arguments.resume:
         raise FileExistsError(f"{path} exists: go on with it by --resume, or name another file.")
     with joined_processes():
-        digits = load_digits(dataset=DATASETS[arguments.dataset])
+        digits = load_digits(dataset=arguments.dataset)
         torch.manual_seed(arguments.seed)
         recipe = RECIPES[arguments.recipe]
         trainer = Trainer(recipe.network(), digits, recipe, seed=arguments.seed)
@@ -229,7 +229,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     with joined_processes():
         model = load_network(arguments.checkpoint).to(choose_device())
         learned = learned_from(arguments.checkpoint)
-        digits = load_digits(dataset=learned.known_dataset())
+        digits = load_digits(dataset=learned.dataset)
         if digits.source.is_sample and not learned.is_sample:
             raise ValueError(
                 f"{arguments.checkpoint} learned from {learned}, which is not on disk, and the "

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
-from cnn_tutorial.datasets import MNIST, DataSet, Source
+from cnn_tutorial.datasets import MNIST, DataSet, Source, dataset_named
 from cnn_tutorial.support.download import (
     PARTS,
     download_command,
@@ -38,7 +38,7 @@ class Digits(NamedTuple):
 
 
 def load_digits(
-    root: Path | str | None = None, dataset: DataSet = MNIST, *, download: bool = False
+    root: Path | str | None = None, dataset: DataSet | str = MNIST, *, download: bool = False
 ) -> Digits:
     """Load the full MNIST if it is on disk, else the 10,000 bundled digits.
 
@@ -48,18 +48,21 @@ def load_digits(
     Args:
         root: The folder whose `MNIST/raw` is looked for; if None, `$CNN_TUTORIAL_DATA` or else
             the user's cache folder.
-        dataset: Another data set in the layout of MNIST, such as
-            `FASHION_MNIST` of [`cnn_tutorial.datasets`][cnn_tutorial.datasets].
+        dataset: Another data set in the layout of MNIST: one of
+            [`cnn_tutorial.datasets`][cnn_tutorial.datasets], such as `FASHION_MNIST`, or its name.
         download: Download the full set into `root` first, if it is not there.
 
     Returns:
         The digits: 54,000 / 6,000 / 10,000 of the full set, 7,200 / 800 / 2,000 of the sample.
 
     Raises:
-        ValueError: `MNIST/raw` is there, but a file in it is missing or damaged.
+        ValueError: There is no data set of that name; or `MNIST/raw` is there, but a file in it is
+            missing, damaged, or of another data set.
         FileNotFoundError: The data set is not on disk, and no sample of it comes with the package.
         ConnectionError: The download failed.
     """
+    if isinstance(dataset, str):
+        dataset = dataset_named(dataset)
     if download:
         download_dataset(root, dataset)
     full_set = find_dataset(root, dataset)

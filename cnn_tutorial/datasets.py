@@ -4,6 +4,7 @@ Each has the layout of MNIST: four files, with images of 28×28 bytes in ten cla
 does without torch, so that asking takes milliseconds.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -63,16 +64,6 @@ class Source:
     train: int
     test: int
     is_sample: bool
-
-    def known_dataset(self) -> DataSet:
-        """Return the data set.
-
-        Raises:
-            ValueError: The package knows none of that name.
-        """
-        if self.dataset not in DATASETS:
-            raise ValueError(f"There is no data set {self.dataset!r}: only {', '.join(DATASETS)}.")
-        return DATASETS[self.dataset]
 
     def __str__(self) -> str:
         counts = f"{self.train:,}/{self.test:,}"
@@ -153,3 +144,15 @@ FASHION_MNIST = DataSet(
 )
 
 DATASETS = {dataset.name: dataset for dataset in (MNIST, FASHION_MNIST)}
+
+
+def dataset_named(name: str) -> DataSet:
+    """Return the data set of a name, however its words are joined: also `fashion-mnist`.
+
+    Raises:
+        ValueError: The package knows none of that name.
+    """
+    for dataset in DATASETS.values():
+        if dataset.name.lower() == re.sub(r"[\W_]", "", name).lower():
+            return dataset
+    raise ValueError(f"There is no data set {name!r}: only {', '.join(DATASETS)}.")

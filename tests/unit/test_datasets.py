@@ -4,13 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mnist_files import make_idx_files, table_of, write_raw
+from mnist_files import (  # noqa: F401 (a fixture)
+    TEST_LABELS,
+    TRAIN_LABELS,
+    make_idx_files,
+    small_mnist,
+    table_of,
+    write_raw,
+)
 from PIL import Image
 from small_training import BRIEF, few, make_trainer
 
 from cnn_tutorial.__main__ import main
 from cnn_tutorial.data import Digits, load_digits
-from cnn_tutorial.datasets import FASHION_MNIST, DataSet
+from cnn_tutorial.datasets import DATASETS, FASHION_MNIST, MNIST, DataSet, dataset_named
 from cnn_tutorial.support import checkpoint
 from cnn_tutorial.support.download import find_dataset, find_source
 
@@ -47,12 +54,62 @@ def test_it_is_loaded_by_one_argument(fashion: DataSet) -> None:
     assert load_digits().source.is_sample, "there is still no full MNIST"
 
 
+@pytest.mark.parametrize("name", ["FashionMNIST", "Fashion-MNIST", "fashion_mnist", "fashionmnist"])
+def test_its_name_will_do(fashion: DataSet, name: str) -> None:
+    assert load_digits(dataset=name).source == load_digits(dataset=fashion).source
+    assert all(dataset_named(name) is dataset for name, dataset in DATASETS.items())
+
+
+@pytest.mark.parametrize("name", ["FashionMINST", "", "CIFAR10", "MNIST/raw"])
+def test_names_that_there_are_are_told(name: str) -> None:
+    with pytest.raises(ValueError, match="only MNIST, FashionMNIST") as caught:
+        load_digits(dataset=name)
+    assert str(caught.value).startswith(f"There is no data set {name!r}: ")
+
+
 def test_it_is_verified_without_a_checksum(fashion: DataSet, tmp_path: Path) -> None:
-    labels = tmp_path / "FashionMNIST/raw/t10k-labels-idx1-ubyte"
+    labels = tmp_path / "FashionMNIST/raw" / TEST_LABELS
     labels.write_bytes(labels.read_bytes()[:-1])
     with pytest.raises(ValueError, match="is truncated") as caught:
         find_dataset(dataset=fashion)
     assert "cnn-tutorial download --dataset FashionMNIST --root" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", MNIST.files)
+def test_files_of_mnist_are_not_taken_for_it(
+    idx: dict[str, bytes], fashion: DataSet, tmp_path: Path, name: str
+) -> None:
+    """They have the same sizes, and it has no checksums that could tell."""
+    raw = tmp_path / "FashionMNIST/raw"
+    for file in raw.iterdir():  # other images in other classes
+        file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    assert find_dataset(dataset=fashion) == tmp_path
+    (raw / name).write_bytes(idx[name])
+    with pytest.raises(ValueError, match="is a file of MNIST, not of FashionMNIST") as caught:
+        load_digits(dataset=fashion)
+    assert str(caught.value).startswith(str(raw / name))
+    assert "cnn-tutorial download --dataset FashionMNIST" in str(caught.value)
+
+
+def test_its_files_are_not_taken_for_mnist(idx: dict[str, bytes], tmp_path: Path) -> None:
+    write_raw(tmp_path, {name: content[:-1] + b"\1" for name, content in idx.items()})
+    with pytest.raises(ValueError, match="is corrupt, or of another data set: its MD5 is "):
+        load_digits()
+
+
+@pytest.mark.parametrize("name", [TRAIN_LABELS, TEST_LABELS])
+@pytest.mark.parametrize("label", [10, 11, 255])
+def test_label_outside_the_classes_is_told(
+    fashion: DataSet, tmp_path: Path, name: str, label: int
+) -> None:
+    file = tmp_path / "FashionMNIST/raw" / name
+    content = bytearray(file.read_bytes())
+    content[20] = label
+    file.write_bytes(content)
+    expected = f"has a label {label}: FashionMNIST has 10 classes, 0 to 9. Move "
+    with pytest.raises(ValueError, match=expected) as caught:
+        load_digits(dataset=fashion)
+    assert str(caught.value).startswith(f"{file} {expected}")
 
 
 def test_without_its_files_there_is_no_sample_of_it() -> None:
@@ -81,7 +138,10 @@ def test_commands_measure_a_network_on_the_set_that_it_learned(
     picture = 255 - 255 * load_digits(dataset=fashion).test.tensors[0][0, 0]
     Image.fromarray(picture.byte().numpy()).save("shoe.png")
     assert main(["predict", "shoe.png"]) == 0
-    assert "\nT-shirt/top  " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.partition("\n")[0].removeprefix("shoe.png: ") in FASHION_MNIST.classes
+    bars = [line for line in said.splitlines() if "%" in line]
+    assert [line[:13].rstrip() for line in bars] == list(FASHION_MNIST.classes)
     assert main(["train", "--resume"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert "is of another training: its digits has dataset 'FashionMNIST', not" in line

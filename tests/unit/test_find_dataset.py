@@ -102,7 +102,7 @@ def flip_last_bit(content: bytes) -> bytes:
         (lambda content: content[:2], "is truncated: it has 2 bytes, not "),
         (lambda content: content[:-1], "is truncated: it has "),
         (lambda content: content + b"\0", "is too long: it has "),
-        (flip_last_bit, "is corrupt: its MD5 is "),
+        (flip_last_bit, "is corrupt, or of another data set: its MD5 is "),
         (gzip.compress, "is not the idx file of that name: it starts with 1f8b"),
         (lambda content: b"<!DOCTYPE html>", "is not the idx file of that name"),
     ],
