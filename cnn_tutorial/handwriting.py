@@ -1,7 +1,7 @@
 """Digits from image files, made into what MNIST made of its own.
 
-In three steps: `fit_paper` looks behind the digit, `find_ink` takes it off the paper, without dust,
-and `place` puts it where MNIST does.
+In four steps: `fit_paper` looks behind the digit, `find_ink` takes it off the paper, without dust,
+`scale` makes it as large as MNIST does, and `centre` puts it where MNIST does.
 """
 
 import math
@@ -148,17 +148,26 @@ def without_specks(strokes: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def place(ink: Grey) -> Tensor:
-    """Crop ink (H, W), scale it to 20 pixels and full strength, and centre its mass.
+    """Scale ink (H, W), and centre it, (1, 1, 28, 28)."""
+    return centre(scale(ink))
 
-    Returns:
-        (1, 1, 28, 28).
-    """
+
+def scale(ink: Grey) -> Tensor:
+    """Crop ink (H, W), and scale it to full strength and 20 pixels along its longer side."""
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = (max(1, round(DIGIT_SIDE * side / max(ink.shape))) for side in ink.shape)
     small = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
     digit = torch.from_numpy(np.array(small)).clamp(min=0)  # (height, width)
-    digit = digit / digit.max()  # thin strokes are faint by now
+    return digit / digit.max()  # thin strokes are faint by now
+
+
+def centre(digit: Tensor) -> Tensor:
+    """Move a digit (H, W) of at most 28×28 so that its mass is in the middle, (1, 1, 28, 28).
+
+    Where there is no room for that, it is as near as the digit fits in.
+    """
+    height, width = digit.shape
     top, left = _padding_before(digit.sum(1)), _padding_before(digit.sum(0))
     return F.pad(digit, (left, SIDE - width - left, top, SIDE - height - top))[None, None]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnn_tutorial.data import Digits, check_images, load_digits
 from cnn_tutorial.evaluation import evaluate, predict
-from cnn_tutorial.handwriting import as_text, read_digit
+from cnn_tutorial.handwriting import as_text, centre, find_ink, fit_paper, place, read_digit, scale
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.trainer import Trainer
 
@@ -161,6 +161,25 @@ def test_drawings_are_read_like_the_digits(
     assert ((middle >= 13.499) & (middle < 14.501)).all()
     rows, columns = (got > 0).any(3).sum((1, 2)), (got > 0).any(2).sum((1, 2))
     assert (torch.maximum(rows, columns) == 20).float().mean() > 0.95
+
+
+def test_each_step_is_a_function(tmp_path: Path, pictures: list[Image.Image]) -> None:
+    path = noisy(pictures[0], tmp_path / "photo")
+    grey = np.asarray(Image.open(path), np.float32) / 255
+    ink = find_ink(grey, *fit_paper(grey))
+    assert ink is not None
+    digit = scale(ink)
+    assert max(digit.shape) == 20
+    assert torch.equal(place(ink), centre(digit))
+    assert torch.equal(read(path), centre(digit))
+
+
+def test_place_undoes_any_shift(pictures: list[Image.Image]) -> None:
+    for picture in pictures[:20]:
+        sheet = np.pad(np.asarray(picture, np.float32) / 255, 9)  # (46, 46)
+        expected = place(sheet)
+        for shift in (-9, -4, 1, 7):
+            assert torch.equal(place(np.roll(sheet, (shift, -shift), (0, 1))), expected)
 
 
 def test_thin_strokes_of_a_large_photo_do_not_vanish(tmp_path: Path) -> None:
