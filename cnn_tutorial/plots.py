@@ -63,9 +63,7 @@ def images(
         alt += "; ".join(f"from row {top}, column {left}" for top, left, _, _ in places)
     lines = [text.split("\n") for text in texts]
     longest = max((measure(line) for text in lines for line in text), default=0)
-    columns = min(columns, len(maps))
-    most = min(10 if width() == WIDE else 5, int((width() + GAP) / (longest + GAP)) or 1)
-    columns = math.ceil(columns / math.ceil(columns / most))
+    columns = _columns(min(columns, len(maps)), longest, 10 if width() == WIDE else 5)
     scale = min((width() - GAP * (columns - 1)) / columns, 220) / cols
     above = LINE * max(map(len, lines), default=0)
     size_x, size_y = scale * cols, scale * rows
@@ -102,6 +100,44 @@ def tile(x: Tensor, columns: int) -> Tensor:
     x = F.pad(x, (0, 1, 0, 1), value=math.nan)  # (N, K, H + 1, W + 1)
     x = x.view(n, count // columns, columns, rows + 1, cols + 1).transpose(2, 3)
     return x.flatten(3).flatten(1, 2)[:, :-1, :-1]
+
+
+@drawn
+def pictures(named: Mapping[str, Tensor], *, right: Mapping[str, bool] | None = None) -> Drawing:
+    """Show pictures of any size beside each other, all from black for 0 to white for 1.
+
+    Args:
+        named: Each by its title, of one line or several: in grey, (1, H, W), or in colour,
+            (3, H, W).
+        right: By titles that are answers, whether they are right, for a frame and a mark.
+    """
+    lines = {name: name.split("\n") for name in named}
+    said = []
+    for name, is_right in (right or {}).items():
+        lines[name][0] = ("✓ " if is_right else "✗ ") + lines[name][0]
+    longest = max(measure(line) for text in lines.values() for line in text)
+    columns = _columns(len(named), longest, 5 if width() == WIDE else 3)
+    side = min((width() + GAP) / columns - GAP, 220)
+    above = LINE * max(map(len, lines.values()))
+    drawing = Drawing()
+    for number, (name, picture) in enumerate(named.items()):
+        channels, rows, cols = picture.shape
+        left, top = number % columns * (side + GAP), number // columns * (above + side + GAP)
+        drawing.fit(columns * (side + GAP) - GAP, top + above + side)
+        for line, text in enumerate(lines[name]):
+            drawing.write(left + side / 2, top + LINE * (line + 0.5), text)
+        across, down = (side * n / max(rows, cols) for n in (cols, rows))
+        place = left + (side - across) / 2, top + above, across, down
+        drawing.paint(place, picture[0] if channels == 1 else picture.movedim(0, -1), 0, 1)
+        answer = ""
+        if right and name in right:
+            drawing.box(*place, color=RIGHT if right[name] else WRONG, lw=4)
+            answer = ", right" if right[name] else ", wrong"
+        kind = "grey" if channels == 1 else "colour"
+        title = " ".join(name.split("\n"))
+        said.append(f"{title}{answer}: {rows} by {cols} pixels in {kind}")
+    drawing.alt = "; ".join(said)
+    return drawing
 
 
 @drawn
@@ -245,6 +281,7 @@ def layers(
     *,
     arrows: bool = True,
     scale_of: str = "",
+    classes: Sequence[str] = (),
 ) -> Drawing:
     """Show what goes through a model, from left to right: feature maps to scale, and vectors.
 
@@ -257,5 +294,18 @@ def layers(
         seen: Regions to frame, by the name of the stage, each with the channels in which it lies.
         arrows: Whether each stage is made of the one before it.
         scale_of: What the values are: all stages then have one scale, with a bar of its colours.
+        classes: The names of the classes; without them, they are counted from 0.
     """
-    return stages.draw_layers(named, seen or {}, arrows, scale_of)
+    return stages.draw_layers(named, seen or {}, arrows, scale_of, classes)
+
+
+def _columns(count: int, longest: float, most: int) -> int:
+    """Return how many images stand in a row: at most so many, all rows about alike.
+
+    Args:
+        count: Of all.
+        longest: Width of the longest line of a title.
+        most: How many there may be.
+    """
+    most = min(most, int((width() + GAP) / (longest + GAP)) or 1)
+    return math.ceil(count / math.ceil(count / most))

@@ -110,7 +110,7 @@ class Drawing(figure.Figure):
         high: float,
         edge: Any = FINE,
     ) -> None:
-        """Paint the values of a matrix (H, W) at left, top, width and height, with an outline."""
+        """Paint a matrix (H, W), or colours (H, W, 3), at left, top, width, height, outlined."""
         left, top, width, height = place
         self.box(*place, fill=True, fc=GROUND, lw=0)
         limit = max(-low, high)

@@ -21,6 +21,7 @@ class Stage:
     """What a layer makes of an image: maps (1, C, H, W), or a vector (1, F) of values or scores.
 
     Attributes:
+        classes: Of which the values are scores; their numbers if empty.
         lines: What stands above it.
         least: The width of these.
         places: Row and column at which each map begins; they lie a value apart.
@@ -34,8 +35,11 @@ class Stage:
     seen: tuple[Sequence[int], Box]
     color: str
     limits: tuple[float, float] | None = None
+    classes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if not self.classes and self.x.ndim == 2:
+            self.classes = [str(number) for number in range(self.x.shape[1])]
         self.lines = [*self.name.split(", "), "×".join(map(str, self.x.shape[1:]))]
         self.least = max(map(measure, self.lines))
         self.places: list[tuple[int, int]] = []
@@ -51,7 +55,12 @@ class Stage:
             last = max(column for _, column in self.places)
             return scale * (last + columns), scale * (row + rows)
         count = self.x.shape[1]
-        return (16, min(0.66 * count, TALLEST)) if count > 10 else (90, BAR * count)
+        return (16, min(0.66 * count, TALLEST)) if count > 10 else (self.beside + 74, BAR * count)
+
+    @property
+    def beside(self) -> float:
+        """The room for the names of the classes, of which one is bold."""
+        return max(16, 1.1 * max(map(measure, self.classes)))
 
     def room(self, scale: float) -> float:
         """Return the width of it and its lines."""
@@ -70,7 +79,8 @@ class Stage:
             return f"{self.name}: {said}"
         if x.shape[1] > 10:
             return f"{self.name}: a column of {x.shape[1]} {values}"
-        bars = ", ".join(f"{number}: {value:z.2f}" for number, value in enumerate(x[0].tolist()))
+        named = zip(self.classes, x[0].tolist(), strict=True)
+        bars = ", ".join(f"{name}: {value:z.2f}" for name, value in named)
         return f"{self.name}: a bar for each of {x.shape[1]} classes, {bars}"
 
     def draw(self, drawing: Drawing, left: float, top: float, scale: float) -> None:
@@ -98,11 +108,12 @@ class Stage:
         values = self.x[0].tolist()
         low, high = min(0, *values), max(0, *values)
         unit = 64 / (high - low or 1)
-        zero = left + 26 - unit * low
+        zero = left + self.beside + 10 - unit * low
         for number, value in enumerate(values):
             y = top + BAR * number
             weight = "bold" if value == max(values) else "normal"
-            drawing.write(left + 8, y + BAR / 2, str(number), weight=weight)
+            end = left + self.beside, y + BAR / 2
+            drawing.write(*end, self.classes[number], weight=weight, ha="right")
             bar = zero + unit * min(0, value), y + 3, unit * abs(value), BAR - 6
             drawing.box(*bar, fill=True, fc=self.color, lw=0)
         drawing.box(zero, top, 0, BAR * len(values), ec=FINE, lw=1)
@@ -139,11 +150,19 @@ def draw_layers(
     seen: Mapping[str, tuple[Sequence[int], Box]],
     arrows: bool,
     scale_of: str,
+    classes: Sequence[str],
 ) -> Drawing:
     """Draw stages from left to right, in rows as words are."""
     limits = limits_of(*(x.detach() for x in named.values())) if scale_of else None
     stages = [
-        Stage(name, x.detach(), seen.get(name, NOWHERE), OUTPUT if number else INPUT, limits)
+        Stage(
+            name,
+            x.detach(),
+            seen.get(name, NOWHERE),
+            OUTPUT if number else INPUT,
+            limits,
+            classes,
+        )
         for number, (name, x) in enumerate(named.items())
     ]
     scale, rows = lay_out(stages)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cnn_tutorial import charts, plots
 from cnn_tutorial.data import load_digits
+from cnn_tutorial.datasets import FASHION_MNIST
 from cnn_tutorial.support import drawing
 from cnn_tutorial.support.drawing import Drawing
 
@@ -51,6 +52,12 @@ def way(digits: Tensor) -> dict[str, Tensor]:
     return named | {"flatten": flat, "scores": scores, "answer": scores.softmax(1)}
 
 
+def in_colour() -> Tensor:
+    """A picture (3, 60, 40), of which each channel is another."""
+    steps = torch.linspace(0.1, 1, 60)[:, None]
+    return steps ** torch.tensor([1.0, 2, 3])[:, None, None] * torch.linspace(0.5, 1, 40)
+
+
 DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
     "images": lambda x: plots.images(x, list(range(10)), boxes=[(8, 9, 3, 3)]),
     "image": lambda x: plots.images(x[0]),
@@ -82,6 +89,13 @@ DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
         {"input": x[:1], "wide": x.view(1, 10, 28, 28), **{f"{n}": x[:1] for n in range(3)}}
     ),
     "whole way": lambda x: plots.layers(way(x)),
+    "clothes": lambda x: plots.layers(
+        {"picture": x[:1], "answer": way(x)["answer"]}, classes=FASHION_MNIST.classes
+    ),
+    "pictures": lambda x: plots.pictures(
+        {"photo": in_colour(), "7\nshrunk": x[0], "a title": x[1, :, 5:]},
+        right={"7\nshrunk": False},
+    ),
     "long legend": lambda x: charts.curves(
         [1, 2], {"one and two": [3, 1], "three and four": [0, 1], "five": [0, 2]}, "step", "loss"
     ),

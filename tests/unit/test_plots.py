@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from drawings import SOBEL, convolve, first_digits, numbers_of, pixels_of, svg_of, texts_of, way
+from drawings import (
+    SOBEL,
+    convolve,
+    first_digits,
+    in_colour,
+    numbers_of,
+    pixels_of,
+    svg_of,
+    texts_of,
+    way,
+)
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from matplotlib.patches import Rectangle
@@ -154,6 +164,33 @@ def test_images_stand_in_rows(digits: Tensor) -> None:
         places = [image.get_extent() for image in figure.narrow.page.images]
         assert len({top for *_, top in places}) == rows, "parted evenly"
         assert len({left for left, *_ in places}) == columns
+
+
+def test_pictures_keep_their_shape_and_their_colours() -> None:
+    photo, small = in_colour(), first_digits()[0, :, :20]  # (3, 60, 40), (1, 20, 28)
+    figure = plots.pictures({"photo": photo, "a 7\nshrunk": small}, right={"a 7\nshrunk": False})
+    assert figure.alt == (
+        "photo: 60 by 40 pixels in colour; a 7 shrunk, wrong: 20 by 28 pixels in grey"
+    )
+    colour, grey = pixels_of(figure)
+    np.testing.assert_allclose(colour[..., :3], photo.movedim(0, -1), atol=1 / 128)
+    np.testing.assert_allclose(grey[..., 1], small[0], atol=1 / 128)
+    sizes = [
+        (top - bottom, right - left)
+        for left, right, bottom, top in (image.get_extent() for image in figure.page.images)
+    ]
+    for (height, width), (rows, columns) in zip(sizes, [(60, 40), (20, 28)], strict=True):
+        assert abs(height) / rows == pytest.approx(width / columns), "not stretched"
+    assert [text.get_text() for text in texts_of(figure)] == ["photo", "✗ a 7", "shrunk"]
+    frames = [patch.get_edgecolor()[:3] for patch in figure.page.patches]
+    assert to_rgb(colors.WRONG) in frames
+    assert to_rgb(colors.RIGHT) not in frames
+
+
+def test_pictures_are_as_dark_as_they_are() -> None:
+    dull = torch.tensor([[[0.4, 0.6]]])
+    [picture] = pixels_of(plots.pictures({"dull": dull}))
+    np.testing.assert_allclose(picture[..., 0], dull[0], atol=1 / 128)
 
 
 def test_matrices_say_every_number(digits: Tensor) -> None:
@@ -325,6 +362,20 @@ def test_layers_of_large_networks_are_drawn(digits: Tensor) -> None:
 def test_layers_that_are_no_chain_have_no_arrows(digits: Tensor) -> None:
     figure = plots.layers({"one": digits[:1], "other": digits[1:2]}, arrows=False)
     assert all(text.get_text() for text in figure.page.texts)
+
+
+def test_bars_have_the_names_of_classes() -> None:
+    answer = torch.tensor([[0.1, 0.7, 0.2]])
+    classes = ["T-shirt/top", "Bag", "Ankle boot"]
+    figure = plots.layers({"answer": answer}, classes=classes)
+    assert figure.alt.endswith("T-shirt/top: 0.10, Bag: 0.70, Ankle boot: 0.20")
+    texts = {text.get_text(): text for text in texts_of(figure)}
+    assert set(classes) <= set(texts)
+    assert texts["Bag"].get_fontweight() == "bold"
+    bars: Any = figure.page.patches
+    for name in classes:
+        box = texts[name].get_window_extent().transformed(figure.page.transData.inverted())
+        assert 0 <= box.x0 < box.x1 < min(bar.get_x() for bar in bars), "left of all bars"
 
 
 def test_bars_are_as_long_as_the_values() -> None:
