@@ -131,7 +131,8 @@ def pictures(named: Mapping[str, Tensor], *, right: Mapping[str, bool] | None = 
         drawing.paint(place, picture[0] if channels == 1 else picture.movedim(0, -1), 0, 1)
         answer = ""
         if right and name in right:
-            drawing.box(*place, color=RIGHT if right[name] else WRONG, lw=4)
+            color = RIGHT if right[name] else WRONG
+            drawing.box(place[0] + 1, place[1] + 1, across - 2, down - 2, color=color, lw=4)
             answer = ", right" if right[name] else ", wrong"
         kind = "grey" if channels == 1 else "colour"
         title = " ".join(name.split("\n"))
