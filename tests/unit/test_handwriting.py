@@ -165,7 +165,7 @@ def test_drawings_are_read_like_the_digits(
 
 def test_each_step_is_a_function(tmp_path: Path, pictures: list[Image.Image]) -> None:
     path = noisy(pictures[0], tmp_path / "photo")
-    grey = np.asarray(Image.open(path), np.float32) / 255
+    grey = (np.asarray(Image.open(path)) / 255).astype(np.float32)
     ink = find_ink(grey, *fit_paper(grey))
     assert ink is not None
     digit = scale(ink)
@@ -176,7 +176,7 @@ def test_each_step_is_a_function(tmp_path: Path, pictures: list[Image.Image]) ->
 
 def test_place_undoes_any_shift(pictures: list[Image.Image]) -> None:
     for picture in pictures[:20]:
-        sheet = np.pad(np.asarray(picture, np.float32) / 255, 9)  # (46, 46)
+        sheet = np.pad((np.asarray(picture) / 255).astype(np.float32), 9)  # (46, 46)
         expected = place(sheet)
         for shift in (-9, -4, 1, 7):
             assert torch.equal(place(np.roll(sheet, (shift, -shift), (0, 1))), expected)

@@ -41,7 +41,7 @@ def test_it_is_read_wherever_it_is(tmp_path: Path) -> None:
         assert digit is not None
         digits.append(digit.flatten())
     for other in digits[1:]:
-        assert torch.corrcoef(torch.stack([digits[0], other]))[0, 1] > 0.7  # a pixel to one side is little
+        assert torch.corrcoef(torch.stack([digits[0], other]))[0, 1] > 0.7, "a pixel to one side"
 
 
 def test_it_turns_to_the_left(tmp_path: Path) -> None:
