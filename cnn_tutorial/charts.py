@@ -9,13 +9,19 @@ from torch import Tensor
 
 from cnn_tutorial.evaluation import Evaluation
 from cnn_tutorial.history import History
-from cnn_tutorial.support.colors import INK, KERNEL, RIGHT, WRONG
-from cnn_tutorial.support.drawing import FINE, LINE, Drawing, drawn, measure, width
+from cnn_tutorial.support.colors import GROUND, INK, KERNEL, RIGHT, WRONG
+from cnn_tutorial.support.drawing import FINE, GAP, LINE, Drawing, drawn, measure, width
 
 
 @drawn
 def curves(
-    x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
+    x: Sequence[float],
+    named: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    bands: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    logarithmic: bool = False,
 ) -> Drawing:
     """Plot lines over a common axis, with their names above.
 
@@ -24,7 +30,10 @@ def curves(
         named: The values of each line, by its name.
         xlabel: What `x` is, with its unit.
         ylabel: What the values are, with their unit.
+        bands: Around lines, by their name, the lowest and highest of each value's interval.
+        logarithmic: Whether each tenfold `x` is as far from the one before.
     """
+    bands = bands or {}
     drawing = Drawing(
         f"{ylabel} over {xlabel}. "
         + "; ".join(
@@ -40,7 +49,14 @@ def curves(
     place = (left, 52 / height, 0.97 - left, 208 / height)
     axes = drawing.add_axes(place, xlabel=xlabel, ylabel=ylabel)
     for name, values in named.items():
-        axes.plot(x, values, label=name)
+        [line] = axes.plot(x, values, label=name)
+        if name in bands:
+            low, high = zip(*bands[name], strict=True)
+            axes.fill_between(x, low, high, color=line.get_color(), alpha=0.25, lw=0)
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.minorticks_off()
     if len(named) > 1:
         drawing.legend(loc="upper left", ncols=columns, borderaxespad=0)
     if len(x) < 10:
@@ -89,6 +105,41 @@ def characters(
         x, y = places[number].tolist()
         axes.plot(x, y, "o", markersize=24, fillstyle="none", color=KERNEL)
         drawing.alt += f"; a circle around {texts[number]} at {x:.1f}, {y:.1f}"
+    return drawing
+
+
+@drawn
+def intervals(named: Mapping[str, tuple[float, float, float]], xlabel: str) -> Drawing:
+    """Show values with their intervals, a row each, and whether they hold zero.
+
+    A dot is full if its interval leaves zero out, and a ring if zero is in it.
+
+    Args:
+        named: Value, lowest and highest of its interval, by name.
+        xlabel: What the values are, with their unit.
+    """
+    drawing = Drawing(
+        f"{xlabel}, with intervals. "
+        + "; ".join(
+            f"{name} {value:+.2g} ({low:+.2g} to {high:+.2g})"
+            for name, (value, low, high) in named.items()
+        )
+    )
+    left, height = max(map(measure, named)) + 2 * GAP, 26 * len(named)
+    drawing.fit(width(), height + 52)
+    axes = drawing.add_axes(
+        (left / width(), 52 / (height + 52), 0.97 - left / width(), height / (height + 52)),
+        xlabel=xlabel,
+        ylim=(len(named) - 0.5, -0.5),
+    )
+    axes.axvline(0, color=INK, lw=1)
+    for row, (value, low, high) in enumerate(named.values()):
+        axes.plot([low, high], [row, row], color=INK, ls="-", lw=1.5)
+        fill = GROUND if low <= 0 <= high else INK
+        axes.plot([value], [row], "o", color=INK, markerfacecolor=fill, markersize=8)
+    axes.set_yticks(range(len(named)), list(named))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
     return drawing
 
 

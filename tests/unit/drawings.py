@@ -116,6 +116,17 @@ DRAWINGS: dict[str, Callable[[Tensor], Drawing]] = {
     "characters": lambda x: charts.characters(
         x[:, 0, 10:12, 14] * 9, list("7210414959"), "first", "second", circled=[0, 3]
     ),
+    "intervals": lambda x: charts.intervals(
+        {"7×7 kernels": (0.2, -0.1, 0.5), "fully connected": (-1.5, -1.75, -1.25)}, "gain in points"
+    ),
+    "learning curve": lambda x: charts.curves(
+        [540, 1620, 5400, 16_200, 54_000],
+        {"plain": [0.9, 0.94, 0.96, 0.98, 0.99]},
+        "training digits",
+        "accuracy",
+        bands={"plain": [(0.89, 0.91), (0.93, 0.95), (0.95, 0.97), (0.97, 0.99), (0.98, 1)]},
+        logarithmic=True,
+    ),
     "curves": lambda x: charts.curves([1, 2, 3], {"a": [3, 1, 2], "b": [0, 1, 4]}, "step", "loss"),
 }
 

@@ -138,3 +138,46 @@ def test_reliability_shows_each_share_with_its_interval() -> None:
         assert np.array_equal(point.get_xydata(), [[certainty, right / total]])
         interval = Evaluation(loss=0, correct=right, total=total).wilson_interval
         assert np.array_equal(bar.get_xydata(), [[certainty, end] for end in interval])
+
+
+def test_curves_can_have_intervals_and_a_logarithmic_axis() -> None:
+    figure = charts.curves(
+        [540, 5400, 54_000],
+        {"a": [0.5, 0.75, 1], "b": [0, 1, 2]},
+        "digits",
+        "accuracy",
+        bands={"a": [(0.25, 0.75), (0.5, 1), (0.9, 1.1)]},
+        logarithmic=True,
+    )
+    [axes] = [axes for axes in figure.axes if axes is not figure.page]
+    [band] = axes.collections
+    corners = {tuple(point) for point in band.get_paths()[0].vertices.tolist()}
+    assert {(540, 0.25), (540, 0.75), (5400, 0.5), (54_000, 1.1)} <= corners
+    places = axes.transData.transform([(x, 0) for x in (540, 5400, 54_000)])[:, 0]
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["540", "5,400", "54,000"]
+
+
+def test_intervals_show_whether_zero_is_in_them() -> None:
+    values = {
+        "helps": (0.5, 0.25, 0.75),
+        "who knows": (0.1, -0.3, 0.5),
+        "harms": (-1.0, -1.5, -0.5),
+    }
+    figure = charts.intervals(values, "gain in points")
+    assert figure.alt == (
+        "gain in points, with intervals. helps +0.5 (+0.25 to +0.75); "
+        "who knows +0.1 (-0.3 to +0.5); harms -1 (-1.5 to -0.5)"
+    )
+    [axes] = [axes for axes in figure.axes if axes is not figure.page]
+    zero, *lines = axes.lines
+    assert list(zero.get_xdata()) == [0, 0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(values)
+    for row, (value, low, high) in enumerate(values.values()):
+        whisker, dot = lines[2 * row : 2 * row + 2]
+        np.testing.assert_array_equal(whisker.get_xydata(), [[low, row], [high, row]])
+        np.testing.assert_array_equal(dot.get_xydata(), [[value, row]])
+        is_ring = dot.get_markerfacecolor() == colors.GROUND
+        assert is_ring == (low <= 0 <= high)
+    top, bottom = axes.transData.transform([(0, 0), (0, 2)])[:, 1]
+    assert top > bottom  # the first stands above
