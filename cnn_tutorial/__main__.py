@@ -12,7 +12,7 @@ from cnn_tutorial.support.download import data_root, download
 
 # torch takes seconds to import: only the commands that need it do so.
 
-MEASUREMENTS = ("recipes",)  # modules of cnn_tutorial.measurements
+MEASUREMENTS = ("recipes", "experiments")  # modules of cnn_tutorial.measurements
 
 EXAMPLES = {
     "download": """\
@@ -41,6 +41,7 @@ EXAMPLES = {
   cnn-tutorial benchmark                         the recipes: half an hour on two cores
   cnn-tutorial benchmark recipes --seeds 20 --json recipes.json
                                                  all of a published file again
+  cnn-tutorial benchmark experiments             one change at a time
 """,
     "cache": """\
   cnn-tutorial cache                     how many networks the pages have kept, and where
