@@ -143,6 +143,32 @@ def intervals(named: Mapping[str, tuple[float, float, float]], xlabel: str) -> D
     return drawing
 
 
+@drawn
+def bars(named: Mapping[str, float], what: str, form: str = "{:.0%}") -> Drawing:
+    """Draw a horizontal bar for each value, from 0, with its name before it and the value after it.
+
+    Args:
+        named: The values by name: one or more above 0, and none below.
+        what: What they are, which stands above them.
+        form: How a value is written.
+    """
+    texts = [form.format(value) for value in named.values()]
+    drawing = Drawing(
+        f"{what}. " + "; ".join(f"{n}: {t}" for n, t in zip(named, texts, strict=True))
+    )
+    drawing.fit(width(), LINE + len(named) * (LINE + GAP))
+    drawing.write(0, LINE / 2, what, ha="left")
+    left = max(map(measure, named)) + GAP
+    longest = width() - left - max(map(measure, texts)) - GAP
+    for row, (name, value) in enumerate(named.items()):
+        top = LINE + row * (LINE + GAP) + GAP
+        middle, length = top + LINE / 2, longest * value / max(named.values())
+        drawing.write(left - GAP, middle, name, ha="right")
+        drawing.box(left, top, length, LINE, fill=True, fc=FINE, ec=INK, lw=1)
+        drawing.write(left + length + GAP, middle, texts[row], ha="left")
+    return drawing
+
+
 def learning_curves(history: History, what: str = "loss") -> Drawing:
     """Plot how a training went, on the training digits and on the validation digits.
 

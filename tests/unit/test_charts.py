@@ -55,6 +55,19 @@ def test_characters_stand_at_their_points() -> None:
     assert x1 - x0 == pytest.approx(y1 - y0), "distances are the same in each direction"
 
 
+def test_bars_are_as_long_as_their_values() -> None:
+    figure = charts.bars({"load": 0.5, "forward": 0.125, "nothing": 0}, "share of a step")
+    assert figure.alt == "share of a step. load: 50%; forward: 12%; nothing: 0%"
+    assert figure.narrow
+    for drawn in (figure, figure.narrow):
+        longest, short, none = (bar.get_width() for bar in drawn.page.patches)
+        assert short == pytest.approx(longest / 4)
+        assert none == 0
+        shown = [text.get_text() for text in drawn.page.texts]
+        assert shown == ["share of a step", "load", "50%", "forward", "12%", "nothing", "0%"]
+    assert "load: 1 s" in charts.bars({"load": 1.2}, "seconds", "{:.0f} s").alt
+
+
 @pytest.mark.parametrize("what", ["loss", "accuracy"])
 def test_learning_curves_are_those_of_the_history(what: str) -> None:
     epochs = [Epoch(0.01, 0.5, 0.84, 0.125, 0.96, 12, 4376), Epoch(1e-5, 0.06, 0.99, 0.03, 1, 9, 5)]
