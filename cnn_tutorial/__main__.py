@@ -12,7 +12,7 @@ from cnn_tutorial.support.download import data_root, download
 
 # torch takes seconds to import: only the commands that need it do so.
 
-MEASUREMENTS = ("recipes", "experiments")  # modules of cnn_tutorial.measurements
+MEASUREMENTS = ("recipes", "experiments", "ladder")  # modules of cnn_tutorial.measurements
 
 EXAMPLES = {
     "download": """\
