@@ -60,7 +60,7 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert figure.alt == "share of a step. load: 50%; forward: 12%; nothing: 0%"
     assert figure.narrow
     for drawn in (figure, figure.narrow):
-        longest, short, none = (bar.get_width() for bar in drawn.page.patches)
+        longest, short, none = (bar.get_extents().width for bar in drawn.page.patches)
         assert short == pytest.approx(longest / 4)
         assert none == 0
         shown = [text.get_text() for text in drawn.page.texts]

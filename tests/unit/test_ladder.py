@@ -1,6 +1,7 @@
 """The ladder: one lever a step, the same arithmetic where nothing else is promised, its figures."""
 
 import itertools
+import time
 from dataclasses import asdict, replace
 
 import pytest
@@ -9,6 +10,7 @@ from small_training import largest_difference
 from torch.utils.data import TensorDataset
 
 from cnn_tutorial.data import Digits, load_digits
+from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.measurements import Measurements, ladder, published, read, write
 from cnn_tutorial.measurements.ladder import (
     ALL,
@@ -47,16 +49,16 @@ SAME = [pair for pair in PAIRS if pair not in LEVERS]
 @pytest.fixture(scope="module")
 def few() -> Digits:
     """The first 300 digits of each kind."""
-    train, validation, test, source = load_digits()
-    parts = (
-        TensorDataset(*(tensor[:300] for tensor in p.tensors)) for p in (train, validation, test)
+    digits = load_digits()
+    train, validation, test = (
+        TensorDataset(*(tensor[:300] for tensor in part.tensors)) for part in digits[:3]
     )
-    return Digits(*parts, source)
+    return Digits(train, validation, test, digits.source)
 
 
 def settings(rung: Rung) -> dict[str, object]:
-    own = {name: value for name, value in asdict(rung).items() if name != "changed"}
-    return own.pop("recipe") | own
+    own = asdict(rung) | asdict(rung.recipe)
+    return {name: value for name, value in own.items() if name not in {"changed", "recipe"}}
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -118,7 +120,7 @@ def test_seconds_are_those_of_all_digits(few: Digits, monkeypatch: pytest.Monkey
     threads: list[int] = []
     monkeypatch.setattr(Trainer, "step", lambda *_: threads.append(torch.get_num_threads()))
     ticks = itertools.count(step=6)
-    monkeypatch.setattr(ladder.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
     before = torch.get_num_threads()
     # 6 s for the 5 batches after the first, 50 digits; so 36 s for all 300.
     seconds = seconds_of_an_epoch(ALL["classic, one thread"], few, seed=0, part=60)
@@ -131,7 +133,7 @@ def test_accuracy_is_that_of_the_rung_itself(few: Digits) -> None:
     rung = replace(LADDER["classic"], recipe=replace(RECIPES["classic"], epochs=4))
     slow = rung.trainer(few, 7)
     slow.fit()
-    right = ladder.evaluate(slow.model, few.test).accuracy
+    right = evaluate(slow.model, few.test).accuracy
     assert accuracy_of(rung, few, 7) == pytest.approx(right, abs=0.01)  # 3 digits
     assert 0.2 < right < 1
 
