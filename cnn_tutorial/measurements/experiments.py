@@ -236,7 +236,7 @@ def gains(
     return {name: (100 * mean, 100 * low, 100 * high) for name, (mean, low, high) in pairs.items()}
 
 
-def tested(
+def means_of(
     runs: Mapping[str, Runs], names: Iterable[str], kinds: Sequence[str]
 ) -> tuple[dict[str, list[float]], dict[str, list[tuple[float, float]]]]:
     """Return mean accuracies of networks and their intervals, as they are and then of each kind.

@@ -164,7 +164,7 @@ def test_curves_can_have_intervals_and_a_logarithmic_axis() -> None:
     )
     [axes] = [axes for axes in figure.axes if axes is not figure.page]
     [band] = axes.collections
-    corners = {tuple(point) for point in band.get_paths()[0].vertices.tolist()}
+    corners = {tuple(point) for point in np.asarray(band.get_paths()[0].vertices).tolist()}
     assert {(540, 0.25), (540, 0.75), (5400, 0.5), (54_000, 1.1)} <= corners
     places = axes.transData.transform([(x, 0) for x in (540, 5400, 54_000)])[:, 0]
     assert places[1] - places[0] == pytest.approx(places[2] - places[1])
@@ -184,7 +184,7 @@ def test_intervals_show_whether_zero_is_in_them() -> None:
     )
     [axes] = [axes for axes in figure.axes if axes is not figure.page]
     zero, *lines = axes.lines
-    assert list(zero.get_xdata()) == [0, 0]
+    np.testing.assert_array_equal(zero.get_xdata(), [0, 0])
     assert [label.get_text() for label in axes.get_yticklabels()] == list(values)
     for row, (value, low, high) in enumerate(values.values()):
         whisker, dot = lines[2 * row : 2 * row + 2]

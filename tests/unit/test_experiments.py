@@ -25,10 +25,10 @@ from cnn_tutorial.measurements.experiments import (
     HARDER,
     PARTS,
     gains,
+    means_of,
     measure,
     run,
     table,
-    tested,
 )
 from cnn_tutorial.model import PoolingFirst
 from cnn_tutorial.support.download import find_dataset
@@ -171,14 +171,17 @@ THREE = {
 def result() -> Measurements:
     """Three of the experiments with 3 seeds, on few digits, in this process."""
     digits = load_digits()
-    few = [TensorDataset(*(t[:300] for t in part.tensors)) for part in digits[:3]]
+    train, validation, test = (
+        TensorDataset(*(tensor[:300] for tensor in part.tensors)) for part in digits[:3]
+    )
+    few = Digits(train, validation, test, digits.source)
 
     def pool(**options: Any) -> ThreadPoolExecutor:
         assert options["initargs"] == (1,)
         return ThreadPoolExecutor(1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments, "load_digits", lambda: Digits(*few, digits.source))
+        patch.setattr(experiments, "load_digits", lambda: few)
         patch.setattr(experiments, "ProcessPoolExecutor", pool)
         patch.setattr(experiments, "EXPERIMENTS", THREE)
         lines: list[str] = []
@@ -221,7 +224,7 @@ def test_table_follows_from_the_runs(result: Measurements, monkeypatch: pytest.M
 def test_curves_are_those_of_the_runs(result: Measurements) -> None:
     runs = result.runs
     names = ["plain", "fully connected"]
-    means, intervals = tested(runs, names, ["noise 0.1", "shifted by 2"])
+    means, intervals = means_of(runs, names, ["noise 0.1", "shifted by 2"])
     for name in names:
         rows = [runs[name], runs[f"{name}, noise 0.1"], runs[f"{name}, shifted by 2"]]
         assert means[name] == pytest.approx([sum(row.accuracies) / 3 for row in rows])
