@@ -17,6 +17,8 @@ SKIPPED = re.compile(
     r'<div (class="(?:language-python (?!doc-|not-run)|language-text output|output))'
 )
 EXCLUDED = "<div data-search-exclude "
+# Links of the navigation have a box around their text, for names that are too long. None is.
+BOXED = re.compile(r'<span class="md-ellipsis">\s*([^<]*?)\s*</span>\s*</a>')
 REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
 
 
@@ -30,6 +32,7 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Drop unused styles, and what browsers do without."""
     if 'class="doc ' not in output:
         output = REFERENCE.sub("", output)
+    output = BOXED.sub(r"\1</a>", output)
     return minified(output.replace(EXCLUDED, "<div "))
 
 
