@@ -67,7 +67,7 @@ _classic = Rung(
 )
 _tensors = replace(
     _classic,
-    changed="slices of a tensor, no DataLoader",
+    changed="one tensor, no DataLoader",
     recipe=replace(_classic.recipe, one_by_one=False),
 )
 _fused = replace(_tensors, changed="all weights in one call", fused=True)
@@ -84,12 +84,12 @@ _pooling_first = replace(
 )
 _one_cycle = replace(
     _pooling_first,
-    changed="one cycle of the learning rate",
+    changed="the recipe small: one cycle",
     recipe=replace(RECIPES["small"], bfloat16=False),
 )
 _kernels = replace(
     _one_cycle,
-    changed="16 and 32 channels of 5×5",
+    changed="the recipe fast: 16, 32 channels, 5×5",
     recipe=replace(RECIPES["fast"], bfloat16=False),
 )
 _fast = replace(_kernels, changed="bfloat16", recipe=RECIPES["fast"])
