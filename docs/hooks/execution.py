@@ -88,7 +88,7 @@ def execute(notebook: Any, name: str) -> Any:
     """
     cells = code_cells(notebook)
     for number, cell in enumerate(cells, 1):
-        if "get_ipython()" in TransformerManager().transform_cell(cell.source) != cell.source:
+        if _is_for_ipython(cell.source):
             what = "holds what only IPython understands (a line with %, ! or ?)"
             raise BuildError(_message(name, number, cell, f"{what}; pages run plain Python."))
     copy = new_notebook(
@@ -126,6 +126,13 @@ def execute(notebook: Any, name: str) -> Any:
             raise BuildError(_message(name, len(started), started[-1], problem)) from None
         raise BuildError(f"{name}: the kernel did not start: {error}") from None
     return copy
+
+
+def _is_for_ipython(source: str) -> bool:
+    try:
+        return "get_ipython()" in TransformerManager().transform_cell(source) != source
+    except SyntaxError:  # which the kernel will say, with the page and the cell
+        return False
 
 
 def _message(name: str, number: int, cell: Any, problem: str) -> str:

@@ -22,7 +22,7 @@ QUERIES = {
     "batch size": ["breakdown/batches/"],
     "feature map": ["breakdown/convolution/#a-feature-map-slide-it-over-the-image"],
     "cross-correlation": ["breakdown/convolution/#a-word-about-the-name"],
-        "learning rate": ["experiments/training/#one-step"],
+    "learning rate": ["experiments/training/#one-step"],
     "confusion matrix": ["experiments/results/#what-is-taken-for-what"],
     "calibration": ["experiments/results/#does-90-mean-90"],
     "how many seeds": ["experiments/results/#twenty-trainings"],
@@ -39,12 +39,12 @@ QUERIES = {
     "Fashion-MNIST": ["experiments/your-digits/#clothes-instead-of-digits"],
     "0.1307": ["breakdown/digits/#for-those-who-come-from-elsewhere"],
     "0.3081": ["breakdown/digits/#for-those-who-come-from-elsewhere"],
-        "2.303": [
+    "2.303": [
         "experiments/training/#how-wrong-is-it",
         "experiments/break-it/#the-loss-will-not-fall",
     ],
     "Target out of bounds": ["experiments/training/#target-out-of-bounds"],
-        "mat1 and mat2": [
+    "mat1 and mat2": [
         "experiments/network/#when-the-number-is-wrong",
         "experiments/break-it/#it-learns-and-answers-wrong",
     ],

@@ -42,6 +42,7 @@ FAILURES = {
     "library": ("import json\njson.loads('[')", "failed:", "JSONDecodeError: Expecting value"),
     "long": (LONG, "failed:", "hint: less"),
     "syntax": ("1 +", "failed:", "SyntaxError: invalid syntax (line 1)"),
+    "indent": ("if 1:\n        x = 1\n    y = 1", "failed:", "IndentationError: unindent does not"),
     "leaves": ("import sys\nsys.exit(3)", "failed:", "SystemExit: 3"),
     "input": ("input()", "failed:", "StdinNotImplementedError: "),
     "dies": ("import os\nos._exit(1)", "ended its kernel: it left Python, was killed", "_exit"),
