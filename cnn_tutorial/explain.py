@@ -69,7 +69,12 @@ def occlusion(
     return falls / times
 
 
-def grad_cam(model: Model, x: Tensor, target: Tensor, layer: nn.Module) -> Tensor:
+def grad_cam(
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    layer: nn.Module,
+) -> Tensor:
     """Return where the feature maps that speak for a class are active.
 
     Each map of a layer counts as much as the score of the class changes with it, on average over

@@ -21,7 +21,7 @@ EXPLAINED = re.compile(r"\]\(([\w/-]+\.md)")
 # What is no prose, has links already, or is folded away.
 UNLINKED = {"a", "autoref", "button", "code", "details", "label", "pre", "table"}
 UNLINKED |= {"h1", "h2", "h3", "h4"}
-UNLINKED_CLASSES = {"arithmatex", "cells", "footnote"}
+UNLINKED_CLASSES = {"arithmatex", "cells", "executed", "footnote"}
 MARKUP = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
 TAG = re.compile(r'<(/?)(\w+)(?:[^>]*? class="([^"]*)")?')
 

@@ -177,7 +177,7 @@ def test_table_follows_from_the_runs(result: Measurements) -> None:
 def test_gain_within_noise_is_called_so(result: Measurements) -> None:
     noisy = {**result.runs, "tensors": replace(result.runs["tensors"], seconds=[20.0, 16, 10])}
     text = table(replace(result, runs=noisy))
-    [line] = [line for line in text.splitlines() if line.startswith("slices")]
+    [line] = [line for line in text.splitlines() if line.startswith("one tensor")]
     assert "1.06 (0.85 to 1.70, within noise)" in line
     assert text.count("within noise") == 2  # of the rung below too
 

