@@ -20,6 +20,8 @@ from scipy.special import stdtrit
 from cnn_tutorial.datasets import Source
 from cnn_tutorial.support.device import choose_device, has_bfloat16
 
+FIRST_SEED = 3000  # nobody had looked at what it or any higher one comes to
+
 
 @dataclass(kw_only=True)
 class Runs:
@@ -91,6 +93,17 @@ class Measurements:
             f"{machine}, {threads} threads, bfloat16 {bfloat16}\n"
             f"Python {self.machine['Python']}, torch {self.machine['torch']}"
         )
+
+
+def seeds_in_a_row(count: int) -> range:
+    """Return the seeds of a measurement: those from `FIRST_SEED` on, so that none can be picked.
+
+    Raises:
+        ValueError: There are too few for an interval.
+    """
+    if count < 2:
+        raise ValueError(f"An interval takes 2 seeds or more, not {count}.")
+    return range(FIRST_SEED, FIRST_SEED + count)
 
 
 def measured(command: str, digits: Source, runs: dict[str, Runs]) -> Measurements:

@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 
 from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.evaluation import evaluate
-from cnn_tutorial.measurements import Measurements, Runs, measured
+from cnn_tutorial.measurements import Measurements, Runs, measured, seeds_in_a_row
 from cnn_tutorial.measurements.changes import (
     averaging,
     frozen,
@@ -38,7 +38,6 @@ from cnn_tutorial.trainer import Trainer
 
 # An epoch less than on the pages leaves time for more seeds.
 BASE = replace(RECIPES["plain"], epochs=2)
-FIRST_SEED = 3000
 PARTS = (0.01, 0.03, 0.1, 0.3)  # of the training digits
 SHIFTS = range(1, 7)  # pixels
 ANGLES = range(15, 91, 15)  # degrees
@@ -197,10 +196,9 @@ def measure(seeds: int, say: Callable[[str], object] = print) -> Measurements:
     Raises:
         ValueError: There are too few seeds for an interval.
     """
-    if seeds < 2:
-        raise ValueError(f"An interval takes 2 seeds or more, not {seeds}.")
+    chosen = seeds_in_a_row(seeds)
     digits = load_digits()
-    tasks = [(name, seed) for seed in range(FIRST_SEED, FIRST_SEED + seeds) for name in EXPERIMENTS]
+    tasks = [(name, seed) for seed in chosen for name in EXPERIMENTS]
     found: dict[tuple[str, int], dict[str, float]] = {}
     with ProcessPoolExecutor(
         mp_context=get_context("spawn"),

@@ -12,7 +12,7 @@ from torch import nn
 
 from cnn_tutorial.data import load_digits
 from cnn_tutorial.evaluation import evaluate
-from cnn_tutorial.measurements import Measurements, Runs, measured
+from cnn_tutorial.measurements import Measurements, Runs, measured, seeds_in_a_row
 from cnn_tutorial.measurements.rival import train_example
 from cnn_tutorial.recipes import RECIPES, Recipe
 from cnn_tutorial.support.device import choose_device, has_bfloat16
@@ -21,7 +21,6 @@ from cnn_tutorial.trainer import Trainer
 
 UNIT = replace(RECIPES["classic"], epochs=1)
 MEASURED = ("fast", "small", "accurate")
-FIRST_SEED = 3000  # nobody had looked at what it or any higher one comes to
 GOOD = 0.99  # the rival is trained until it is as exact as this
 
 
@@ -39,8 +38,7 @@ def measure(seeds: int, say: Callable[[str], object] = print) -> Measurements:
     Raises:
         ValueError: There are too few seeds for an interval.
     """
-    if seeds < 2:
-        raise ValueError(f"An interval takes 2 seeds or more, not {seeds}.")
+    chosen = seeds_in_a_row(seeds)
     digits = load_digits()
     runs = {"unit": Runs(changed="an epoch of classic")}
     runs |= {name: Runs(changed=f"the recipe {name}") for name in MEASURED}
@@ -58,7 +56,7 @@ def measure(seeds: int, say: Callable[[str], object] = print) -> Measurements:
             shown = f"{accuracy:.2%}"
         say(f"seed {seed}  {name:20}  {shown:>7}  {seconds:6.1f} s")
 
-    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + seeds)):
+    for number, seed in enumerate(chosen):
         for name in MEASURED:
             accuracy, seconds = run(RECIPES[name], seed)
             note(name, seed, seconds, accuracy)

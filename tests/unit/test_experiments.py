@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from small_training import few
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
 
-from cnn_tutorial.data import Digits, load_digits, shift
+from cnn_tutorial.data import load_digits, shift
 from cnn_tutorial.measurements import (
+    FIRST_SEED,
     Measurements,
     changes,
     experiments,
@@ -21,7 +22,6 @@ from cnn_tutorial.measurements import (
 from cnn_tutorial.measurements.experiments import (
     BASE,
     EXPERIMENTS,
-    FIRST_SEED,
     HARDER,
     PARTS,
     gains,
@@ -170,18 +170,13 @@ THREE = {
 @pytest.fixture(scope="module")
 def result() -> Measurements:
     """Three of the experiments with 3 seeds, on few digits, in this process."""
-    digits = load_digits()
-    train, validation, test = (
-        TensorDataset(*(tensor[:300] for tensor in part.tensors)) for part in digits[:3]
-    )
-    few = Digits(train, validation, test, digits.source)
 
     def pool(**options: Any) -> ThreadPoolExecutor:
         assert options["initargs"] == (1,)
         return ThreadPoolExecutor(1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments, "load_digits", lambda: few)
+        patch.setattr(experiments, "load_digits", lambda: few(300, 300))
         patch.setattr(experiments, "ProcessPoolExecutor", pool)
         patch.setattr(experiments, "EXPERIMENTS", THREE)
         lines: list[str] = []

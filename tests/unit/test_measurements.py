@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.utils.data import TensorDataset
+from small_training import few
 
-from cnn_tutorial.data import Digits, load_digits
+from cnn_tutorial.data import load_digits
 from cnn_tutorial.measurements import (
+    FIRST_SEED,
     Measurements,
     Runs,
     mean_interval,
@@ -20,7 +21,7 @@ from cnn_tutorial.measurements import (
     recipes,
     write,
 )
-from cnn_tutorial.measurements.recipes import FIRST_SEED, MEASURED, rival_to_good, run, table
+from cnn_tutorial.measurements.recipes import MEASURED, rival_to_good, run, table
 from cnn_tutorial.measurements.rival import ExampleNetwork, train_example
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.download import find_dataset
@@ -52,20 +53,10 @@ def test_gain_is_that_of_pairs() -> None:
 
 
 @pytest.fixture(scope="module")
-def few() -> Digits:
-    """200 digits of each kind."""
-    digits = load_digits()
-    train, validation, test = (
-        TensorDataset(*(tensor[:200] for tensor in part.tensors)) for part in digits[:3]
-    )
-    return Digits(train, validation, test, digits.source)
-
-
-@pytest.fixture(scope="module")
-def result(few: Digits) -> Measurements:
+def result() -> Measurements:
     """The outcome of 3 seeds on 200 digits, each recipe for an epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "load_digits", lambda: few)
+        patch.setattr(recipes, "load_digits", lambda: few(200, 200))
         short = {name: replace(recipe, epochs=1) for name, recipe in RECIPES.items()}
         patch.setattr(recipes, "RECIPES", short)
         patch.setattr(recipes, "GOOD", 0.3)
@@ -134,10 +125,10 @@ def test_convolution_rate_counts_forward_and_backward(monkeypatch: pytest.Monkey
     assert recipes.convolution_rate(bfloat16=False, seconds=3) == work
 
 
-def test_example_is_that_of_pytorch(few: Digits) -> None:
+def test_example_is_that_of_pytorch() -> None:
     # 1,199,882 weights are what its network is known for.
     assert sum(p.numel() for p in ExampleNetwork().parameters()) == 1_199_882
-    (_, begun), *_, (last, ended) = train_example(few, seed=0, epochs=10)
+    (_, begun), *_, (last, ended) = train_example(few(200, 200), seed=0, epochs=10)
     assert 0 < begun < ended
     assert last > 0.3  # of 200 digits
 
