@@ -13,12 +13,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from cnn_tutorial.data import Digits, Pictures, load_digits
 from cnn_tutorial.evaluation import evaluate
-from cnn_tutorial.measurements import Measurements, Runs, measured
+from cnn_tutorial.measurements import Measurements, Runs, measured, seeds_in_a_row
 from cnn_tutorial.recipes import RECIPES, Recipe
 from cnn_tutorial.trainer import LeanAdamW, Trainer
 
 PART = 5_760  # digits that are timed: 576 batches of 10, 60 of 96, 45 of 128
-FIRST_SEED = 3000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,7 @@ _tensors = replace(
 _fused = replace(_tensors, changed="all weights in one call", fused=True)
 _batches = replace(
     _fused,
-    changed="batches of 128, 4 × the learning rate",
+    changed="batches of 128, 4 × the rate",
     recipe=replace(_fused.recipe, batch_size=128, learning_rate=4e-3),
 )
 _channels_last = replace(_batches, changed="channels last", channels_last=True)
@@ -89,7 +88,7 @@ _one_cycle = replace(
 )
 _kernels = replace(
     _one_cycle,
-    changed="the recipe fast: 16, 32 channels, 5×5",
+    changed="5×5 kernels, 16 and 32 channels",
     recipe=replace(RECIPES["fast"], bfloat16=False),
 )
 _fast = replace(_kernels, changed="bfloat16", recipe=RECIPES["fast"])
@@ -128,7 +127,7 @@ ASIDE = {  # the rung that each is compared with; levers taken back from `fast`,
     "one thread": ("fast", replace(_fast, changed="without more than one thread", threads=1)),
     "two workers": (
         "classic",
-        replace(_classic, changed="2 processes that load, classic loop", workers=2),
+        replace(_classic, changed="2 processes that load, classic", workers=2),
     ),
     "classic, one thread": (
         "classic",
@@ -160,13 +159,12 @@ def measure(seeds: int, say: Callable[[str], object] = print) -> Measurements:
     Raises:
         ValueError: There are too few seeds to tell a gain from noise.
     """
-    if seeds < 2:
-        raise ValueError(f"To tell a gain from noise takes 2 seeds or more, not {seeds}.")
+    chosen = seeds_in_a_row(seeds)
     digits = load_digits()
     runs = {name: Runs(changed=rung.changed) for name, rung in ALL.items()}
     runs |= {learned(name): Runs(changed=f"{name}, to its end") for name in LEARNING}
     runs |= {start(name): Runs(changed=code) for name, code in STARTS.items()}
-    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + seeds)):
+    for number, seed in enumerate(chosen):
         for name, rung in ALL.items():
             runs[name].seeds.append(seed)
             runs[name].seconds.append(seconds_of_an_epoch(rung, digits, seed))
@@ -252,21 +250,21 @@ def gain(found: Measurements, name: str, base: str) -> tuple[float, float, float
 
 def table(found: Measurements) -> str:
     """Return the outcome of `measure` as a text for people."""
-    lines = [str(found), "", f"{'':38}s an epoch  epochs  right  × as fast as above"]
+    lines = [str(found), "", f"{'':32} seconds epochs  right  × as fast as above"]
     above = ""
     for name, rung in LADDER.items():
         epoch, epochs = found.runs[name].median_seconds, rung.recipe.epochs
         right = f"{found.runs[learned(name)].mean:.1%}" if name in LEARNING else ""
-        line = f"{rung.changed:38}{epoch:10.1f}{epochs:8}{right:>7}"
+        line = f"{rung.changed:32}{epoch:8.1f}{epochs:7}{right:>7}"
         lines.append(f"{line}  {_shown(gain(found, name, above))}" if above else line)
         above = name
-    lines.append(f"{'all of them':63}  {_shown(gain(found, 'fast', 'classic'))}")
+    lines.append(f"{'all of them':54}  {_shown(gain(found, 'fast', 'classic'))}")
     for base, head in ("fast", "with it"), ("", "without it"):
-        lines += ["", f"{'':38}s an epoch         × as fast as {head}"]
+        lines += ["", f"{'':32} seconds                × as fast as {head}"]
         for name, (other, rung) in ASIDE.items():
             if (other == "fast") == (base == "fast"):
-                line = f"{rung.changed:38}{found.runs[name].median_seconds:10.1f}"
-                lines.append(f"{line:63}  {_shown(gain(found, name, other))}")
+                line = f"{rung.changed:32}{found.runs[name].median_seconds:8.1f}"
+                lines.append(f"{line:54}  {_shown(gain(found, name, other))}")
     lines += ["", f"{'in a new process':52}seconds"]
     lines += [
         f"{code:55}{found.runs[start(name)].median_seconds:.1f}" for name, code in STARTS.items()
@@ -276,8 +274,8 @@ def table(found: Measurements) -> str:
 
 def _shown(gains: tuple[float, float, float]) -> str:
     median, low, high = gains
-    noise = ", within noise" if low <= 1 <= high else ""
-    return f"{median:.2f} ({low:.2f} to {high:.2f}{noise})"
+    noise = " ≈ 1" if low <= 1 <= high else ""
+    return f"{median:.2f} ({low:.2f} to {high:.2f}){noise}"
 
 
 def _seconds_of_a_new_process(code: str) -> float:
