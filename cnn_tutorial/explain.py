@@ -33,13 +33,11 @@ def saliency(model: Model, x: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def occlusion(
-    model: Model, x: Tensor, target: Tensor, size: int = 4, stride: int = 2, fill: float = 0.0
-) -> Tensor:
+def occlusion(model: Model, x: Tensor, target: Tensor, size: int = 4, stride: int = 2) -> Tensor:
     """Return by how much the score of a class falls if a pixel is covered.
 
-    A square is laid over each place of the image in turn. A pixel that several of them have covered
-    gets the mean of their falls.
+    A black square is laid over each place of the image in turn. A pixel that several of them have
+    covered gets the mean of their falls.
 
     M. D. Zeiler, R. Fergus, "Visualizing and Understanding Convolutional Networks", ECCV, 2014,
     arXiv:1311.2901.
@@ -50,7 +48,6 @@ def occlusion(
         target: The class to ask about, of each image, (N,).
         size: Height and width of the square, in pixels.
         stride: Pixels from one place to the next, at most `size`, so that none is left out.
-        fill: What the square is filled with.
 
     Returns:
         The falls, negative where the score rises, (N, 1, H, W).
@@ -62,7 +59,7 @@ def occlusion(
         for left in range(0, width - size + stride, stride):
             square = ..., slice(top, top + size), slice(left, left + size)
             covered = x.clone()
-            covered[square] = fill
+            covered[square] = 0
             fall = before - _score(model, covered, target)  # (N,)
             falls[square] += fall[:, None, None, None]
             times[square] += 1

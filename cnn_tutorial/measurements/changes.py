@@ -75,14 +75,14 @@ def one_linear() -> nn.Sequential:
     return nn.Sequential(PoolingFirst(), nn.Flatten(), nn.Linear(400, 10))
 
 
-def with_dropout(probability: float = 0.3) -> nn.Sequential:
-    """Make the network with dropout before its last two fully-connected layers.
+def with_dropout() -> nn.Sequential:
+    """Make the network with dropout of 0.3 before its last two fully-connected layers.
 
     N. Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting",
     Journal of Machine Learning Research 15, 2014.
     """
     *layers, last = with_head(PoolingFirst())
-    dropout = nn.Dropout(probability)
+    dropout = nn.Dropout(0.3)
     return nn.Sequential(*layers[:4], dropout, *layers[4:], dropout, last)
 
 
