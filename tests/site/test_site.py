@@ -187,6 +187,12 @@ def test_links_lead_somewhere(site: Site, documents: dict[Path, BeautifulSoup]) 
     assert checked > 100
 
 
+def test_links_say_where_they_lead(documents: dict[Path, BeautifulSoup]) -> None:
+    said = {a.get_text(strip=True).lower() for page in documents.values() for a in page.select("a")}
+    assert "training" in said
+    assert not said & {"here", "click here", "this", "link", "more", "read more", "go"}
+
+
 def test_nothing_is_fetched_from_another_host(
     site: Site, documents: dict[Path, BeautifulSoup]
 ) -> None:
