@@ -9,6 +9,7 @@ from pathlib import Path
 from cnn_tutorial.datasets import DATASETS, MNIST
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.download import data_root, download
+from cnn_tutorial.support.terminal import survive_plain_terminals
 
 # torch takes seconds to import: only the commands that need it do so.
 
@@ -52,6 +53,7 @@ EXAMPLES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit status: 0, 1 for an error, 130 for Ctrl-C."""
+    survive_plain_terminals()
     parser = argparse.ArgumentParser(
         prog="cnn-tutorial",
         description="Convolutional networks explained on handwritten digits.",

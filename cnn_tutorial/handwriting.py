@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from cnn_tutorial.support.terminal import printable
+
 Grey = NDArray[np.float32]
 """An image in grey, (H, W), from 0 (black) to 1 (white)."""
 
@@ -74,7 +76,8 @@ def read_digit(path: Path | str) -> Tensor | None:
 def as_text(image: Tensor) -> str:
     """Draw an image of 28×28 pixels as 14 lines of 28 characters, two pixels in each."""
     rows = (image.reshape(14, 2, 28) >= 0.4).int()  # upper and lower half of each line
-    return "\n".join("".join(" ▀▄█"[u + 2 * v] for u, v in zip(*row, strict=True)) for row in rows)
+    lines = ("".join(" ▀▄█"[u + 2 * v] for u, v in zip(*row, strict=True)) for row in rows)
+    return printable("\n".join(lines))
 
 
 def fit_paper(grey: Grey) -> tuple[NDArray[np.float64], np.float64]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn_tutorial.shapes import Shape, as_pair
+from cnn_tutorial.support.terminal import printable
 
 
 class Row(NamedTuple):
@@ -74,7 +75,8 @@ class Trace:
             "  ".join(f"{c:{a}{w}}" for c, a, w in zip(line, align, widths, strict=True)).rstrip()
             for line in table
         )
-        return "\n".join([header, "─" * len(header), *body, "─" * len(header), total])
+        rule = "─" * len(header)
+        return printable("\n".join([header, rule, *body, rule, total]))
 
     def _repr_html_(self) -> str:
         header, first, *body, total = [[escape(cell) for cell in line] for line in self._table()]

@@ -34,6 +34,7 @@ from cnn_tutorial.measurements.changes import (
     with_dropout,
 )
 from cnn_tutorial.recipes import RECIPES, Recipe
+from cnn_tutorial.support.terminal import printable
 from cnn_tutorial.trainer import Trainer
 
 # An epoch less than on the pages leaves time for more seeds.
@@ -272,4 +273,4 @@ def table(found: Measurements) -> str:
                 lines.append(f"{name:34}" + "".join(f"{mean:7.1%}" for mean in means))
     if found.digits.is_sample:
         lines += ["", "Measured on the sample: not comparable with figures for the full MNIST."]
-    return "\n".join(lines)
+    return printable("\n".join(lines))

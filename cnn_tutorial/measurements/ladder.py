@@ -15,6 +15,7 @@ from cnn_tutorial.data import Digits, Pictures, load_digits
 from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.measurements import Measurements, Runs, measured, seeds_in_a_row
 from cnn_tutorial.recipes import RECIPES, Recipe
+from cnn_tutorial.support.terminal import printable
 from cnn_tutorial.trainer import LeanAdamW, Trainer
 
 PART = 5_760  # digits that are timed: 576 batches of 10, 60 of 96, 45 of 128
@@ -269,7 +270,7 @@ def table(found: Measurements) -> str:
     lines += [
         f"{code:55}{found.runs[start(name)].median_seconds:.1f}" for name, code in STARTS.items()
     ]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _shown(gains: tuple[float, float, float]) -> str:
