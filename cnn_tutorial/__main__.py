@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cnn_tutorial.datasets import DATASETS, MNIST
 from cnn_tutorial.recipes import RECIPES
-from cnn_tutorial.support.download import data_root, download
+from cnn_tutorial.support.download import download
+from cnn_tutorial.support.find import data_root
 from cnn_tutorial.support.terminal import survive_plain_terminals
 
 # torch takes seconds to import: only the commands that need it do so.

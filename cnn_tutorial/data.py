@@ -1,6 +1,7 @@
 """MNIST as tensors: the full set when it is on disk, else the bundled sample."""
 
 import functools
+import gzip
 import logging
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +14,16 @@ from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from cnn_tutorial.datasets import MNIST, DataSet, Source, dataset_named
-from cnn_tutorial.support.download import (
+from cnn_tutorial.support.download import download as download_dataset
+from cnn_tutorial.support.find import (
     PARTS,
-    download_command,
     find_dataset,
+    idx_path,
+    is_named,
     raw_folder,
     source_of,
+    why_sample,
 )
-from cnn_tutorial.support.download import download as download_dataset
 
 
 class Digits(NamedTuple):
@@ -56,36 +59,36 @@ def load_digits(
         The digits: 54,000 / 6,000 / 10,000 of the full set, 7,200 / 800 / 2,000 of the sample.
 
     Raises:
-        ValueError: There is no data set of that name; or `MNIST/raw` is there, but a file in it is
-            missing, damaged, or of another data set.
+        ValueError: There is no data set of that name; or the name of another was given as `root`;
+            or `MNIST/raw` is there, but a file in it is missing, damaged, or of another data set.
         FileNotFoundError: The data set is not on disk, and no sample of it comes with the package.
         ConnectionError: The download failed.
     """
     if isinstance(dataset, str):
         dataset = dataset_named(dataset)
+    _check_root(root, dataset)
     if download:
         download_dataset(root, dataset)
     full_set = find_dataset(root, dataset)
-    source = source_of(dataset, full_set)
+    source = source_of(dataset, full_set, root)
     if full_set is None:
-        _log_once(
-            f"Using {source}, since there is no {raw_folder(root, dataset)}; "
-            f"`{download_command(dataset)}` gets the full set."
-        )
+        # Python shows a warning on stderr, unless a program has other plans for its log.
+        level = logging.WARNING if is_named(root) else logging.INFO
+        _log_once(level, why_sample(source, root, dataset))
         with np.load(str(dataset.sample)) as arrays:
             train, test = (
                 [torch.from_numpy(arrays[f"{part}_{kind}"]) for kind in ("images", "labels")]
                 for part in ("train", "test")
             )
     else:
-        _log_once(f"Using {source} in {full_set}.")
+        _log_once(logging.INFO, f"Using {source} in {full_set}.")
         # Just the files that were verified, and so after a head of known length. (torchvision reads
         # them too, but takes longer to import than they take to read.)
         raw = raw_folder(full_set, dataset)
         train, test = (
             [
-                _read_bytes(raw / f"{part}-images-idx3-ubyte", 16).view(-1, 28, 28),
-                _read_bytes(raw / f"{part}-labels-idx1-ubyte", 8),
+                _read_bytes(idx_path(raw, f"{part}-images-idx3-ubyte"), 16).view(-1, 28, 28),
+                _read_bytes(idx_path(raw, f"{part}-labels-idx1-ubyte"), 8),
             ]
             for part in PARTS
         )
@@ -180,7 +183,23 @@ def check_digits(images: Tensor, labels: Tensor) -> None:
     )
 
 
+def _check_root(root: Path | str | None, dataset: DataSet) -> None:
+    """Refuse the name of another data set where a folder is asked for, unless there is one."""
+    try:
+        other = dataset_named(str(root))
+    except ValueError:
+        return
+    if other.name != dataset.name and not Path(str(root)).exists():
+        raise ValueError(
+            f"There is no folder {root}. The data set of that name: "
+            f"load_digits(dataset={other.name!r})"
+        )
+
+
 def _read_bytes(path: Path, head: int) -> Tensor:
+    if path.suffix == ".gz":
+        content = bytearray(gzip.decompress(path.read_bytes()))
+        return torch.frombuffer(content, dtype=torch.uint8, offset=head)
     return torch.from_numpy(np.fromfile(path, np.uint8, offset=head))
 
 
@@ -189,5 +208,5 @@ def _as_dataset(images: Tensor, labels: Tensor) -> TensorDataset:
 
 
 @functools.cache
-def _log_once(message: str) -> None:
-    logging.getLogger(__name__).info(message)
+def _log_once(level: int, message: str) -> None:
+    logging.getLogger(__name__).log(level, message)

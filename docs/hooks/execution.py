@@ -20,6 +20,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 # Without these, a kernel warns of its open ports, and an error comes with local paths and colours.
 KERNEL = ["--log-level=ERROR", "--InteractiveShell.xmode=Minimal", "--colors=nocolor"]
+# The build says once which digits are used; no page has to say it again.
+KERNEL += ["--IPKernelApp.exec_lines=__import__('logging').getLogger('cnn_tutorial').setLevel(40)"]
 OPENING = re.compile(r"(?P<marks>`{3,}|~{3,}) *(?P<info>[^`]*)$|\s*<!--(?!.*-->)")
 PYTHON = re.compile(r"python(?=\s|$)")
 

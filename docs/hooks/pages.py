@@ -27,7 +27,8 @@ from mkdocs_jupyter import plugin as jupyter
 from outputs import Outputs
 from pygments.lexers.python import Python2Lexer, PythonLexer
 
-from cnn_tutorial.support.download import find_source
+from cnn_tutorial.support.files import reason
+from cnn_tutorial.support.find import find_source, is_named, why_sample
 
 log = get_plugin_logger("pages")
 CAPTION = re.compile(r"\n</figure>\n\n\*(?!\*)((?:.|\n(?!\n))+?)\*\n\n")  # italics after a figure
@@ -56,10 +57,12 @@ def on_config(config: MkDocsConfig) -> None:
     os.environ |= {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     versions = [f"{name} {version(name)}" for name in ("torch", "torchvision", "matplotlib")]
     try:
-        digits = str(find_source())
-    except ValueError as error:
+        digits = find_source()
+    except (OSError, ValueError) as error:
         raise BuildError(str(error)) from None
-    setting = [digits, f"Python {platform.python_version()}", *versions, "CPU"]
+    if digits.is_sample and is_named():
+        log.info(why_sample(digits))
+    setting = [str(digits), f"Python {platform.python_version()}", *versions, "CPU"]
     config.extra["setting"] = ", ".join(setting)
     package = {
         path.relative_to(root / "cnn_tutorial").as_posix(): path.read_bytes()
@@ -84,12 +87,11 @@ def on_config(config: MkDocsConfig) -> None:
     read.cache_clear()
     jupyter.jupytext = SimpleNamespace(read=read)
 
+    cache = Path(config.plugins["mkdocs-jupyter"].config["cache_dir"])
     try:
-        Path(config.plugins["mkdocs-jupyter"].config["cache_dir"]).mkdir(
-            parents=True, exist_ok=True
-        )
+        cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BuildError(_unwritable(error)) from None
+        raise BuildError(_unwritable(cache, error)) from None
     jupyter.logger.setLevel("WARNING")
 
 
@@ -126,7 +128,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
         except BuildError as error:
             return str(error)
         except OSError as error:
-            return _unwritable(error)
+            return _unwritable(plugin.config["cache_dir"], error)
         return ""
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -193,9 +195,9 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     return made[uri].fill(content) if uri in made else content
 
 
-def _unwritable(error: OSError) -> str:
+def _unwritable(cache: Path, error: OSError) -> str:
     return (
-        f"The cache of executed pages, {error.filename}, cannot be written: {error.strerror}. "
+        f"The cache of executed pages, {cache}, cannot be written: {reason(error)}. "
         "Make room for it, or set cache_dir of mkdocs-jupyter in mkdocs.yml."
     )
 

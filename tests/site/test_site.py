@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup, Tag
 from conftest import EXECUTED, KINDS, ROOT, Site
 from mkdocs.utils.yaml import yaml_load
 
-from cnn_tutorial.support.download import find_source
+from cnn_tutorial.support.find import find_source
 
 FETCHED = {"canonical", "next", "prev"}  # kinds of <link> that no browser fetches
 

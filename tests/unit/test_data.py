@@ -20,7 +20,7 @@ from cnn_tutorial import data
 from cnn_tutorial.data import Digits, Pictures, load_digits
 from cnn_tutorial.datasets import SAMPLE, DataSet
 from cnn_tutorial.sample import make_sample
-from cnn_tutorial.support.download import find_dataset, find_source
+from cnn_tutorial.support.find import find_dataset, find_source
 
 README = SAMPLE.with_name("README.md").read_text(encoding="utf-8")
 
@@ -261,7 +261,7 @@ def test_what_was_used_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureF
     assert record.name == "cnn_tutorial.data"
     assert record.getMessage() == (
         f"Using the bundled 8,000/2,000 sample, since there is no {tmp_path / 'MNIST' / 'raw'}; "
-        "`cnn-tutorial download` gets the full set."
+        f'`cnn-tutorial download --root "{tmp_path}"` gets the full set.'
     )
 
 

@@ -19,7 +19,7 @@ from cnn_tutorial.__main__ import main
 from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.datasets import DATASETS, FASHION_MNIST, MNIST, DataSet, dataset_named
 from cnn_tutorial.support import checkpoint
-from cnn_tutorial.support.download import find_dataset, find_source
+from cnn_tutorial.support.find import find_dataset, find_source
 
 MODEL = Path("model.safetensors")
 

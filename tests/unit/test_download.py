@@ -24,7 +24,8 @@ from mnist_files import (  # noqa: F401 (two fixtures)
 )
 
 from cnn_tutorial.datasets import MNIST
-from cnn_tutorial.support.download import download, find_dataset
+from cnn_tutorial.support.download import download
+from cnn_tutorial.support.find import find_dataset
 
 SHORT = 1  # second: for mirrors that stall; all others have the usual 30
 
@@ -54,6 +55,16 @@ def test_what_is_there_is_not_downloaded_again(
     write_raw(tmp_path, idx)
     assert download(tmp_path, mirrors=[server.url("good")]) == tmp_path
     assert server.requests == []
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "._raw"])
+def test_folder_with_what_the_system_puts_there_is_filled(
+    tmp_path: Path, idx: dict[str, bytes], server: Mirrors, name: str
+) -> None:
+    write_raw(tmp_path, {name: b"its own"})
+    assert find_dataset(tmp_path) is None
+    download(tmp_path, mirrors=[server.url("good")])
+    assert raw_files(tmp_path) == idx
 
 
 def test_empty_folder_is_filled(tmp_path: Path, idx: dict[str, bytes], server: Mirrors) -> None:
@@ -102,6 +113,8 @@ def test_all_mirrors_and_what_to_do_are_in_the_error(tmp_path: Path, server: Mir
     assert lines[-2] == f"  nonsense: unknown url type: 'nonsense/{TRAIN_IMAGES}.gz'"
     assert lines[-1].startswith("Check the connection and try again, or put the four files")
     assert str(tmp_path / "MNIST" / "raw") in lines[-1]
+    assert "Errno" not in str(error.value)
+    print(error.value)
     assert leftovers(tmp_path) == []
     assert find_dataset(tmp_path) is None
 
@@ -203,16 +216,21 @@ def test_set_that_appears_damaged_meanwhile_is_left_alone(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals of POSIX")
-def test_progress_bar_in_a_terminal(tmp_path: Path, server: Mirrors) -> None:
+@pytest.mark.parametrize(("encoding", "full"), [("utf-8", "█"), ("ascii", "#"), ("cp1252", "#")])
+def test_progress_bar_in_a_terminal(
+    tmp_path: Path, server: Mirrors, encoding: str, full: str
+) -> None:
     import pty
     import termios
 
     terminal, stderr = pty.openpty()
     termios.tcsetwinsize(stderr, (24, 80))
-    subprocess.run(command_line(tmp_path, server.url("good")), stderr=stderr, check=True)
+    variables = os.environ | {"PYTHONIOENCODING": encoding}
+    command = command_line(tmp_path, server.url("good"))
+    subprocess.run(command, stderr=stderr, env=variables, check=True)
     os.set_blocking(terminal, False)  # No bar is an error, not a wait.
-    shown = os.read(terminal, 100_000).decode()
+    shown = os.read(terminal, 100_000).decode(encoding)
     os.close(terminal)
     os.close(stderr)
     for name in MNIST.files:
-        assert f"{name}.gz: 100%" in shown
+        assert f"{name}.gz: 100%|{full}" in shown

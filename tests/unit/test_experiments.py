@@ -31,7 +31,7 @@ from cnn_tutorial.measurements.experiments import (
     table,
 )
 from cnn_tutorial.model import PoolingFirst
-from cnn_tutorial.support.download import find_dataset
+from cnn_tutorial.support.find import find_dataset
 
 # By hand: what the layers before fc1 have, and how many numbers fc1 takes.
 BY_HAND = {

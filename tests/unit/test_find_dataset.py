@@ -23,7 +23,8 @@ from mnist_files import (  # noqa: F401 (two fixtures)
 from platformdirs import user_cache_path
 
 from cnn_tutorial.datasets import FASHION_MNIST, MNIST, DataSet
-from cnn_tutorial.support.download import data_root, download, find_dataset, find_source, source_of
+from cnn_tutorial.support.download import download
+from cnn_tutorial.support.find import data_root, find_dataset, find_source, source_of
 
 # What is where
 

@@ -27,7 +27,7 @@ from cnn_tutorial.measurements.ladder import (
     training_seconds,
 )
 from cnn_tutorial.recipes import RECIPES
-from cnn_tutorial.support.download import find_dataset
+from cnn_tutorial.support.find import find_dataset
 from cnn_tutorial.trainer import Trainer
 
 PAIRS = [*itertools.pairwise(LADDER), *((base, name) for name, (base, _) in ASIDE.items())]

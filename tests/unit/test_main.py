@@ -193,7 +193,7 @@ def test_ctrl_c_saves_and_resume_ends_alike(
 
 def test_ctrl_c_in_a_process_saves(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cnn_tutorial", "train", "--recipe", "classic"]
-    variables = environment(ROOT, CNN_TUTORIAL_DATA=str(tmp_path))
+    variables = environment(ROOT, CNN_TUTORIAL_DATA="")
     with started(
         [*command, "--save-every", "1e9"],
         cwd=tmp_path,

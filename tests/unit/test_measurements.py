@@ -24,7 +24,7 @@ from cnn_tutorial.measurements import (
 from cnn_tutorial.measurements.recipes import MEASURED, rival_to_good, run, table
 from cnn_tutorial.measurements.rival import ExampleNetwork, train_example
 from cnn_tutorial.recipes import RECIPES
-from cnn_tutorial.support.download import find_dataset
+from cnn_tutorial.support.find import find_dataset
 
 
 # Quantiles of Student's t as in any table of it: 97.5 % and 99.5 %.
