@@ -1,191 +1,73 @@
 """The command line: `cnn-tutorial`, or `python -m cnn_tutorial`."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 
-from cnn_tutorial.datasets import DATASETS, MNIST
+from cnn_tutorial.datasets import DATASETS
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.download import download
-from cnn_tutorial.support.find import data_root
+from cnn_tutorial.support.files import check_network, check_writable, reason
+from cnn_tutorial.support.find import VARIABLE, data_root
+from cnn_tutorial.support.options import parse
 from cnn_tutorial.support.terminal import survive_plain_terminals
 
 # torch takes seconds to import: only the commands that need it do so.
-
-MEASUREMENTS = ("recipes", "experiments", "ladder")  # modules of cnn_tutorial.measurements
-
-EXAMPLES = {
-    "download": """\
-  cnn-tutorial download                  the full MNIST, into the user's cache folder
-  cnn-tutorial download --root ~/data    into a folder of your own: say so to the
-                                         tutorial by CNN_TUTORIAL_DATA=~/data
-  cnn-tutorial download --dataset FashionMNIST
-""",
-    "train": """\
-  cnn-tutorial train                             the recipe "fast", into model.safetensors
-  cnn-tutorial train --resume                    go on after Ctrl-C or a crash
-  cnn-tutorial train --recipe accurate --checkpoint accurate.safetensors
-  cnn-tutorial train --dataset FashionMNIST      clothes instead of digits
-  torchrun --nproc-per-node 2 -m cnn_tutorial train
-                                                 the same steps, shared by 2 processes
-""",
-    "evaluate": """\
-  cnn-tutorial evaluate                          model.safetensors on the test digits
-  cnn-tutorial evaluate --checkpoint accurate.safetensors
-""",
-    "predict": """\
-  cnn-tutorial predict seven.png                 a photo or a drawing of a single digit
-  cnn-tutorial predict *.jpg --checkpoint accurate.safetensors
-""",
-    "benchmark": """\
-  cnn-tutorial benchmark                         the recipes: half an hour on two cores
-  cnn-tutorial benchmark recipes --seeds 20 --json recipes.json
-                                                 all of a published file again
-  cnn-tutorial benchmark experiments             one change at a time
-""",
-    "cache": """\
-  cnn-tutorial cache                     how many networks the pages have kept, and where
-  cnn-tutorial cache --clear             remove them: they are trained again when needed
-""",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit status: 0, 1 for an error, 130 for Ctrl-C."""
     survive_plain_terminals()
-    parser = argparse.ArgumentParser(
-        prog="cnn-tutorial",
-        description="Convolutional networks explained on handwritten digits.",
-        epilog="examples:\n" + "".join(EXAMPLES.values()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="command")
-
-    def add(
-        run: Callable[[argparse.Namespace], int], summary: str, description: str
-    ) -> argparse.ArgumentParser:
-        name = run.__name__.removeprefix("_")
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=description,
-            epilog=f"examples:\n{EXAMPLES[name]}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.set_defaults(run=run)
-        return command
-
-    command = add(
-        _train,
-        "train a network",
-        "Train a network by a recipe, and save it, while it trains and in the end.",
-    )
-    command.add_argument(
-        "--recipe",
-        choices=RECIPES,
-        default="fast",
-        help="what to train, and how (now: %(default)s)",
-    )
-    command.add_argument(
-        "--seed", type=int, default=0, help="of all that is random (now: %(default)s)"
-    )
-    _add_dataset(command)
-    _add_checkpoint(command)
-    command.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint, if it is there"
-    )
-    command.add_argument(
-        "--save-every",
-        type=float,
-        default=5,
-        metavar="SECONDS",
-        help="how much a crash may cost (now: %(default)s)",
-    )
-    command.add_argument(
-        "--history", type=Path, metavar="FILE", help="save losses and accuracies as JSON"
-    )
-    command = add(
-        _evaluate, "measure a network on the test digits", "Measure a network on the test digits."
-    )
-    _add_checkpoint(command)
-    command = add(
-        _predict,
-        "say which digits images show",
-        "Say which digit each image shows, dark on light or light on dark.",
-    )
-    command.add_argument("images", type=Path, nargs="+", metavar="image", help="an image file")
-    _add_checkpoint(command)
-    command = add(
-        _download,
-        "download the full MNIST (12 MB), used from then on instead of the bundled sample",
-        "Download the full MNIST (12 MB, 55 MB unzipped) or another data set, unless it is there.",
-    )
-    _add_dataset(command)
-    command.add_argument(
-        "--root",
-        type=Path,
-        default=data_root(),
-        metavar="FOLDER",
-        help="where to put MNIST/raw, or the folder of another data set (now: %(default)s)",
-    )
-    command = add(
-        _benchmark,
-        "measure how exact and how fast networks are here",
-        "Train networks with several seeds each, and measure them: what is published with the "
-        "package, once more on this machine.",
-    )
-    command.add_argument(
-        "what",
-        nargs="?",
-        choices=MEASUREMENTS,
-        default="recipes",
-        help="which of the published measurements (now: %(default)s)",
-    )
-    command.add_argument(
-        "--seeds",
-        type=int,
-        default=5,
-        help="trainings of each network (now: %(default)s)",
-    )
-    command.add_argument("--json", type=Path, metavar="FILE", help="save the figures as JSON")
-    command = add(
-        _cache,
-        "say what the pages have trained and kept",
-        "Say how many trained networks are kept for the pages, how large they are, and where.",
-    )
-    command.add_argument("--clear", action="store_true", help="remove them")
-    arguments = parser.parse_args(argv)
     try:
-        return int(arguments.run(arguments))
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"cnn-tutorial: error: {error}", file=sys.stderr)
-        return 1
+        arguments = parse(argv)
+        status = COMMANDS[arguments.command](arguments)
+        print(end="", flush=True)
+        return status
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `head` and `less` read no more than they need
+        _drop_output()
+        return 1
+    except (OSError, ValueError, FloatingPointError, RuntimeError, MemoryError) as error:
+        print(f"cnn-tutorial: error: {_said(error)}", file=sys.stderr)
+        _drop_output()
+        return 1
 
 
-def _add_checkpoint(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--checkpoint",
-        type=Path,
-        default=Path("model.safetensors"),
-        metavar="FILE",
-        help="the file of the network (now: %(default)s)",
-    )
+def _said(error: Exception) -> str:
+    """Return what an error says, in words."""
+    if isinstance(error, OSError) and error.errno is not None:
+        # Whoever opens a file says what it is for, so what has no name is what is printed.
+        return f"{error.filename or 'The output'} cannot be used: {reason(error)}."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    if isinstance(error, RuntimeError):  # PyTorch's go on with advice for programmers
+        return str(error).partition("\n")[0] or type(error).__name__
+    return str(error)
 
 
-def _add_dataset(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--dataset",
-        choices=DATASETS,
-        default=MNIST.name,
-        help="of which data set (now: %(default)s)",
-    )
+def _drop_output() -> None:
+    """Write what is left where it cannot fail: Python would try again at its end, and complain."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    path, history_file = arguments.checkpoint, arguments.history
+    if path.exists() and not arguments.resume and not path.is_dir():
+        raise FileExistsError(f"{path} exists: go on with it by --resume, or name another file.")
+    check_writable(path)
+    if history_file:
+        if history_file.absolute() == path.absolute():
+            raise ValueError(f"{path} cannot hold both the network and its history.")
+        check_writable(history_file)  # rather than find out when the training is over
+
     import torch
 
     from cnn_tutorial.data import load_digits
@@ -193,17 +75,17 @@ def _train(arguments: argparse.Namespace) -> int:
     from cnn_tutorial.support.processes import joined_processes
     from cnn_tutorial.trainer import Trainer
 
-    path = arguments.checkpoint
-    if path.exists() and not arguments.resume:
-        raise FileExistsError(f"{path} exists: go on with it by --resume, or name another file.")
+    is_new = not path.exists()
     with joined_processes():
         digits = load_digits(dataset=arguments.dataset)
         torch.manual_seed(arguments.seed)
         recipe = RECIPES[arguments.recipe]
         trainer = Trainer(recipe.network(), digits, recipe, seed=arguments.seed)
-        if path.exists():
+        if not is_new:
             resume(trainer, path)
         if trainer.rank == 0:
+            if arguments.resume and is_new:
+                print(f"There is no {path} to go on with: the training starts anew.")
             steps = trainer.total_steps - trainer.progress.steps
             where = f"{trainer.device.type} in {trainer.world_size} process"
             where += "es" * (trainer.world_size > 1)
@@ -218,12 +100,14 @@ def _train(arguments: argparse.Namespace) -> int:
         if trainer.rank == 0:
             print(history)
             print(f"Saved in {path}; measure it by: cnn-tutorial evaluate --checkpoint {path}")
-            if arguments.history:
-                history.save(arguments.history)
+            if history_file:
+                history.save(history_file)
     return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    check_network(arguments.checkpoint)
+
     from cnn_tutorial.data import load_digits
     from cnn_tutorial.evaluation import evaluate
     from cnn_tutorial.support.checkpoint import learned_from, load_network
@@ -249,6 +133,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    check_network(arguments.checkpoint)
+
     from cnn_tutorial.evaluation import predict
     from cnn_tutorial.handwriting import as_text, read_digit
     from cnn_tutorial.support.checkpoint import learned_from, load_network
@@ -261,7 +147,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         try:
             image = read_digit(path)
         except (OSError, ValueError) as error:  # the other images still have their answers
-            print(f"cnn-tutorial: error: {error}", file=sys.stderr)
+            print(f"cnn-tutorial: error: {_said(error)}", file=sys.stderr)
             failed = True
             continue
         if image is None:
@@ -281,11 +167,15 @@ def _download(arguments: argparse.Namespace) -> int:
     root = download(arguments.root, DATASETS[arguments.dataset])
     print(f"The full {arguments.dataset} is in {root}")
     if root != data_root():
-        print(f'To use it: export CNN_TUTORIAL_DATA="{root}"')
+        command = "$env:{} = " if os.name == "nt" else "export {}="  # of PowerShell, of the others
+        print(f'To use it: {command.format(VARIABLE)}"{root}"')
     return 0
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        check_writable(arguments.json)  # rather than find out in half an hour
+
     from cnn_tutorial.measurements import write
     from cnn_tutorial.support.files import write_whole
 
@@ -309,6 +199,16 @@ def _cache(arguments: argparse.Namespace) -> int:
         print(networks)
         print("To remove them: cnn-tutorial cache --clear")
     return 0
+
+
+COMMANDS = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "download": _download,
+    "benchmark": _benchmark,
+    "cache": _cache,
+}
 
 
 if __name__ == "__main__":

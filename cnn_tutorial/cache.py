@@ -19,7 +19,8 @@ from cnn_tutorial.data import Digits
 from cnn_tutorial.history import History
 from cnn_tutorial.recipes import Recipe
 from cnn_tutorial.support import checkpoint
-from cnn_tutorial.trainer import Trainer
+from cnn_tutorial.support.files import explained
+from cnn_tutorial.trainer import Trainer, check_seed
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def trained(
         network: Makes it; `recipe.network` if None.
         seed: Of its first weights, and of everything random in the training.
     """
+    check_seed(seed)
     torch.manual_seed(seed)
     cpu = torch.device("cpu")
     training = Trainer((network or recipe.network)(), digits, recipe, seed=seed, device=cpu)
@@ -71,8 +73,14 @@ def kept() -> tuple[int, int]:
 
 
 def clear() -> None:
-    """Remove the networks that are kept: they will be trained again when they are needed."""
-    shutil.rmtree(cache_folder(), ignore_errors=True)
+    """Remove the networks that are kept: they will be trained again when they are needed.
+
+    Raises:
+        OSError: Some cannot be removed.
+    """
+    folder = cache_folder()
+    with suppress(FileNotFoundError), explained(f"{folder} cannot be removed"):
+        shutil.rmtree(folder)
 
 
 def _identity(training: Trainer) -> str:

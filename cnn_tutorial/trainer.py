@@ -24,6 +24,16 @@ from cnn_tutorial.support.processes import rank_and_world_size, sum_over_process
 from cnn_tutorial.support.watch import watched
 
 
+def check_seed(seed: int) -> None:
+    """Check that a seed is one.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"The seed must be from 0 to {2**32 - 1:,}; it is {seed}.")
+
+
 class LeanAdamW(torch.optim.AdamW):
     """AdamW as it is without PyTorch's compiler, whose import takes a second or two.
 
@@ -78,8 +88,7 @@ class Trainer:
         if not least <= recipe.batch_size <= most:
             size = f"from {least} (processes) to {most} (digits); it is {recipe.batch_size}"
             raise ValueError(f"The batch size can be {size}.")
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"The seed must be from 0 to 2³² − 1; it is {seed}.")
+        check_seed(seed)
         self.images, self.labels = (tensor.to(self.device) for tensor in digits.train.tensors)
         # Channels last is the order in which convolutions on processors are fastest.
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
@@ -104,7 +113,10 @@ class Trainer:
             FloatingPointError: The loss is not finite. The last good checkpoint stays.
             KeyboardInterrupt: Ctrl-C was pressed; the step under way was ended, and saved.
             OSError: A checkpoint cannot be written.
+            ValueError: `save_every` is no number of seconds.
         """
+        if not save_every >= 0:  # NaN is neither
+            raise ValueError(f"save_every must be 0 seconds or more; it is {save_every}.")
         self.model.train()
         with watched(self, save_to, save_every) as after_step:  # which saves, and heeds Ctrl-C
             while len(self.history) < self.recipe.epochs:

@@ -8,6 +8,9 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -112,6 +115,20 @@ def measured(command: str, digits: Source, runs: dict[str, Runs]) -> Measurement
     return Measurements(
         command=command, date=today, digits=digits, machine=describe_machine(), runs=runs
     )
+
+
+def seconds_of(*arguments: str) -> float:
+    """Return how long Python takes, with these arguments, in a process of its own.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        *_, last = ["it said nothing", *done.stderr.splitlines()]
+        raise RuntimeError(f"`python {' '.join(arguments)}` failed: {last}")
+    return time.perf_counter() - start
 
 
 def published(name: str) -> Measurements:

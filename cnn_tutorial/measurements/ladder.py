@@ -1,8 +1,6 @@
 """From the classic loop to the recipe `fast`, one lever a step: what each of them is worth here."""
 
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from cnn_tutorial.data import Digits, Pictures, load_digits
 from cnn_tutorial.evaluation import evaluate
-from cnn_tutorial.measurements import Measurements, Runs, measured, seeds_in_a_row
+from cnn_tutorial.measurements import Measurements, Runs, measured, seconds_of, seeds_in_a_row
 from cnn_tutorial.recipes import RECIPES, Recipe
 from cnn_tutorial.support.terminal import printable
 from cnn_tutorial.trainer import LeanAdamW, Trainer
@@ -179,7 +177,7 @@ def measure(seeds: int, say: Callable[[str], object] = print) -> Measurements:
             say(f"seed {seed}  {name}: {accuracy:.2%}")
         for name, code in STARTS.items():
             runs[start(name)].seeds.append(seed)
-            runs[start(name)].seconds.append(_seconds_of_a_new_process(code))
+            runs[start(name)].seconds.append(seconds_of("-c", code))
     return measured(f"cnn-tutorial benchmark ladder --seeds {seeds}", digits.source, runs)
 
 
@@ -277,9 +275,3 @@ def _shown(gains: tuple[float, float, float]) -> str:
     median, low, high = gains
     noise = " ≈ 1" if low <= 1 <= high else ""
     return f"{median:.2f} ({low:.2f} to {high:.2f}){noise}"
-
-
-def _seconds_of_a_new_process(code: str) -> float:
-    begin = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return time.perf_counter() - begin

@@ -1,7 +1,5 @@
 """How exact and how fast the recipes are on this machine, measured side by side in one run."""
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from torch import nn
 
 from cnn_tutorial.data import load_digits
 from cnn_tutorial.evaluation import evaluate
-from cnn_tutorial.measurements import Measurements, Runs, measured, seeds_in_a_row
+from cnn_tutorial.measurements import Measurements, Runs, measured, seconds_of, seeds_in_a_row
 from cnn_tutorial.measurements.rival import train_example
 from cnn_tutorial.recipes import RECIPES, Recipe
 from cnn_tutorial.support.device import choose_device, has_bfloat16
@@ -164,9 +162,5 @@ def table(found: Measurements) -> str:
 
 def _seconds_of_a_new_process() -> float:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["train", "--recipe", "fast", "--checkpoint", f"{folder}/model.safetensors"]
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "cnn_tutorial", *command], check=True, capture_output=True
-        )
-        return time.perf_counter() - start
+        options = ["--recipe", "fast", "--checkpoint", f"{folder}/model.safetensors"]
+        return seconds_of("-m", "cnn_tutorial", "train", *options)

@@ -22,13 +22,15 @@ from cnn_tutorial.datasets import Source
 from cnn_tutorial.history import Epoch, History
 from cnn_tutorial.progress import Progress
 from cnn_tutorial.recipes import Recipe
-from cnn_tutorial.support.files import write_whole
+from cnn_tutorial.support.files import check_network, explained, write_whole
 
 if TYPE_CHECKING:
     from cnn_tutorial.trainer import Trainer
 
 FORMAT = "cnn-tutorial checkpoint 2"
 MOST_BYTES = 2**30
+AS_BEGUN = "Go on with it as it was begun, or name another file."
+AGAIN = "Train again, into another file."
 
 
 class Checkpoint(NamedTuple):
@@ -81,10 +83,12 @@ def load(path: Path | str) -> Checkpoint:
         OSError: There is no such file, or it cannot be read.
         ValueError: It is truncated, corrupt, or no checkpoint of this version of the package.
     """
-    with Path(path).open("rb") as file:
+    check_network(path)
+    with explained(f"{path} cannot be read"), Path(path).open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"{path} is larger than any checkpoint: more than {MOST_BYTES:,} bytes.")
+    metadata: dict[str, Any] = {}
     try:
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -94,19 +98,17 @@ def load(path: Path | str) -> Checkpoint:
             if metadata["sha256"] == _digest(saved):
                 return saved
     except Exception as error:  # the bytes may be anything, and so may what goes wrong with them
-        if content.startswith(b"PK\3\4"):
-            raise ValueError(
-                f"{path} is no checkpoint of this version, but perhaps of an older one: a file of "
-                "`torch.save`, which may hold code and is not read. Train again, into another file."
-            ) from error
-        raise ValueError(
-            f"{path} cannot be read as a checkpoint of `cnn-tutorial train`: "
-            "it is damaged, or a file of another kind."
-        ) from error
-    if metadata.get("format") != FORMAT:
-        theirs = _brief(repr(metadata.get("format")))
-        raise ValueError(f"{path} is of the format {theirs}, not {FORMAT!r}.")
-    raise ValueError(f"{path} is damaged: its checksum is not that of what it holds.")
+        raise ValueError(f"{path} {_foreign(content)}") from error
+    theirs = metadata.get("format")
+    if theirs == FORMAT:
+        raise ValueError(f"{path} is damaged: its checksum is not that of what it holds. {AGAIN}")
+    if str(theirs).startswith("cnn-tutorial checkpoint"):
+        raise ValueError(f"{path} is of the format {_brief(repr(theirs))}, not {FORMAT!r}. {AGAIN}")
+    raise ValueError(
+        f"{path} holds tensors alone, such as the state_dict of a network, and not what network "
+        "they are of: only a checkpoint of `cnn-tutorial train` does. "
+        f'Use the tensors by: network.load_state_dict(safetensors.torch.load_file("{path}"))'
+    )
 
 
 def resume(trainer: "Trainer", path: Path | str) -> None:
@@ -120,7 +122,7 @@ def resume(trainer: "Trainer", path: Path | str) -> None:
     for what in ("recipe", "seed", "digits"):
         difference = _difference(saved.training.get(what), mine.training[what])
         if difference:
-            raise ValueError(f"{path} is of another training: its {what} {difference}.")
+            raise ValueError(f"{path} is of another training: its {what} {difference}. {AS_BEGUN}")
     check_tensors(saved.of("model"), mine.of("model"), path)
     moments = _moments(trainer, saved.of("optimizer"), path)
     try:
@@ -137,8 +139,7 @@ def resume(trainer: "Trainer", path: Path | str) -> None:
             raise ValueError("it has no running means")
         torch.set_rng_state(saved.tensors["random"])
     except Exception as error:  # whoever made the file, what is in it may be anything
-        reason = _brief(repr(error))
-        raise ValueError(f"{path} holds no training to go on with: {reason}") from error
+        raise ValueError(f"{path} holds no training to go on with: {_why(error)}") from error
     # All has been checked, so that a training goes on wholly or is as it was.
     trainer.model.load_state_dict(saved.of("model"))
     trainer.optimizer.load_state_dict(trainer.optimizer.state_dict() | {"state": moments})
@@ -158,13 +159,27 @@ def load_network(path: Path | str) -> nn.Module:
         with torch.device("meta"), warnings.catch_warnings(action="ignore"):
             network = Recipe(**saved.training["recipe"]).network()
     except Exception as error:
-        reason = _brief(repr(error))
-        raise ValueError(f"{path} describes no network of this package: {reason}") from error
+        raise ValueError(f"{path} describes no network of this package: {_why(error)}") from error
     weights = saved.of("model")
     check_tensors(weights, network.state_dict(), path)
     network.load_state_dict(weights, assign=True)
     # As it lay in memory while it was trained, so that its answers have the same bits.
     return network.to(memory_format=torch.channels_last)
+
+
+def _foreign(content: bytes) -> str:
+    """Say of the content of a file why it is no checkpoint."""
+    if not content:
+        return f"is empty. {AGAIN}"
+    if content.startswith(b"PK\3\4"):
+        return (
+            "is no checkpoint of this version, but perhaps of an older one, or a state_dict: a "
+            f"file of `torch.save`, which may hold code and is not read. {AGAIN}"
+        )
+    return (
+        "cannot be read as a checkpoint of `cnn-tutorial train`: it is damaged, or a file of "
+        f"another kind. {AGAIN}"
+    )
 
 
 def learned_from(path: Path | str) -> Source:
@@ -174,13 +189,13 @@ def learned_from(path: Path | str) -> Source:
         OSError: As `load`.
         ValueError: As `load`, or the file does not say so.
     """
+    training = load(path).training
     try:
-        named = load(path).training["digits"]
+        named = training["digits"]
         source = Source(**named | {"classes": tuple(map(str, named["classes"]))})
         str(source)  # which numbers that are none would spoil
     except (KeyError, TypeError, ValueError) as error:
-        reason = _brief(repr(error))
-        raise ValueError(f"{path} does not say what its network has learned: {reason}") from error
+        raise ValueError(f"{path} does not say what its network has learned. {AGAIN}") from error
     if len(source.classes) != 10:
         raise ValueError(f"{path} names {len(source.classes)} classes; a network has 10.")
     return source
@@ -275,6 +290,11 @@ def _difference(theirs: object, ours: object) -> str:
 
 def _kind(tensor: Tensor) -> str:
     return f"{tensor.dtype} of shape {_brief(str(tuple(tensor.shape)))}"
+
+
+def _why(error: Exception) -> str:
+    """Say what went wrong with what a file says."""
+    return _brief(f"it has no {error}" if isinstance(error, KeyError) else str(error))
 
 
 def _brief(text: str) -> str:
