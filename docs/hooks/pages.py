@@ -26,6 +26,7 @@ from mkdocs.structure.pages import Page
 from mkdocs_jupyter import plugin as jupyter
 from outputs import Outputs
 from pygments.lexers.python import Python2Lexer, PythonLexer
+from serving import check_port
 
 from cnn_tutorial.support.files import reason
 from cnn_tutorial.support.find import find_source, is_named, why_sample
@@ -52,6 +53,7 @@ made: dict[str, Outputs] = {}  # of the page that is being built
 
 def on_config(config: MkDocsConfig) -> None:
     """Have mkdocs-jupyter cache by what decides the outputs: code, package, digits, versions."""
+    check_port(config)
     root = Path(config.config_file_path).parent
     # For the kernels: the package from here, and one thread each, since they run side by side.
     os.environ |= {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
