@@ -46,7 +46,8 @@ def load_digits(
     """Load the full MNIST if it is on disk, else the 10,000 bundled digits.
 
     A tenth of the training digits, drawn at random with a fixed seed, is the validation set; the
-    rest is the training set. The test digits are those of the source, untouched.
+    rest is the training set. The test digits are those of the source, untouched. Whoever has named
+    a folder, by `root` or by the variable, is told on stderr if it does not hold the full set.
 
     Args:
         root: The folder whose `MNIST/raw` is looked for; if None, `$CNN_TUTORIAL_DATA` or else

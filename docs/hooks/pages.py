@@ -30,6 +30,7 @@ from serving import check_port
 
 from cnn_tutorial.support.files import reason
 from cnn_tutorial.support.find import find_source, is_named, why_sample
+from cnn_tutorial.support.terminal import survive_plain_terminals
 
 log = get_plugin_logger("pages")
 CAPTION = re.compile(r"\n</figure>\n\n\*(?!\*)((?:.|\n(?!\n))+?)\*\n\n")  # italics after a figure
@@ -53,6 +54,7 @@ made: dict[str, Outputs] = {}  # of the page that is being built
 
 def on_config(config: MkDocsConfig) -> None:
     """Have mkdocs-jupyter cache by what decides the outputs: code, package, digits, versions."""
+    survive_plain_terminals()
     check_port(config)
     root = Path(config.config_file_path).parent
     # For the kernels: the package from here, and one thread each, since they run side by side.
