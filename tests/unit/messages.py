@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from small_training import half_trained
+from PIL import Image
+from small_training import few, half_trained
 
 from cnn_tutorial.__main__ import main
 from cnn_tutorial.support.checkpoint import Checkpoint, as_bytes, load
@@ -32,7 +33,6 @@ def folder_of_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cut": good[: len(good) // 2],
         "flipped": good[: header + 100] + bytes([good[header + 100] ^ 1]) + good[header + 101 :],
         "notes.txt": b"seven",
-        "digit.png": b"",
         "weights.safetensors": safetensors.torch.save(weights),
         "other.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
         "full": as_bytes(of(train=60_000, test=10_000, is_sample=False)),
@@ -50,13 +50,15 @@ def folder_of_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     torch.save(weights, folder / "state.pt")
+    picture = (255 - 255 * few(1).train.tensors[0][0, 0]).byte().numpy()  # dark on light
+    Image.fromarray(picture).resize((280, 280)).save(folder / "digit.png")
     (folder / "folder").mkdir()
     return folder
 
 
 @pytest.fixture(autouse=True, name="place")
 def copy_of_them(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a copy of that folder, with the sample, and with no terminal to be seen."""
+    """Work in a copy of that folder, with no data set but the sample."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNN_TUTORIAL_DATA", "")

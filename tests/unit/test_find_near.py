@@ -13,7 +13,6 @@ from conftest import ROOT, environment
 from mnist_files import (  # noqa: F401 (a fixture)
     TEST_LABELS,
     TRAIN_IMAGES,
-    make_idx_files,
     small_mnist,
     write_raw,
 )
@@ -105,8 +104,7 @@ def test_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
         assert what_is_near(root, MNIST) == f"{tmp_path / 'file'} is no folder"
 
 
-@pytest.mark.parametrize("form", ["train-images.idx3-ubyte", "Train-Images-idx3-ubyte.gz"])
-def test_names_of_kaggle_are_recognised(tmp_path: Path, idx: dict[str, bytes], form: str) -> None:
+def test_names_of_kaggle_are_recognised(tmp_path: Path, idx: dict[str, bytes]) -> None:
     place = place_of("kaggle", tmp_path)
     kaggle = {name.replace("-idx", ".idx"): content for name, content in idx.items()}
     lay(place / "archive", kaggle)
@@ -224,4 +222,3 @@ def test_names_of_data_sets_are_folders_if_there_are_such(
     assert load_digits("MNIST").source.is_sample
     write_raw(tmp_path / "FashionMNIST", idx)
     assert str(load_digits("FashionMNIST").source) == "the full 200/50 MNIST"
-    assert make_idx_files(200, 50) == idx
