@@ -1,28 +1,34 @@
 """The trace of a model: what each of its layers does to the shape, and what that costs."""
 
-from collections.abc import Iterator
+import copy
+import inspect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
-from cnn_tutorial.shapes import Shape, as_pair
+from cnn_tutorial.shapes import Shape
+from cnn_tutorial.support.calls import Call, Recorder
+from cnn_tutorial.support.misfits import misfit
 from cnn_tutorial.support.terminal import printable
 
 
 class Row(NamedTuple):
-    """One layer of a [`Trace`][cnn_tutorial.trace.Trace].
+    """One layer or function of a [`Trace`][cnn_tutorial.trace.Trace].
 
     Attributes:
-        name: Its name in the model, such as `features.conv1`.
-        kind: Its class, such as `Conv2d`.
+        name: Its name in the model, such as `features.conv1`; that of a function comes after that
+            of the module which calls it.
+        kind: Its class, such as `Conv2d`; or the function, such as `F.relu`.
         input_shape: Shape of what came in.
         output_shape: Shape of what went out.
         parameters: Number of its weights and biases.
         multiply_adds: Number of its multiplications, each with an addition, for the whole batch.
+        all_counted: Whether these are all; if not, it does more that nobody has counted.
         receptive_field: Height and width, in pixels of the model's input, of the region that one
             output depends on; None where unknown.
         field_stride: Pixels of the model's input from the region of one output to that of its
@@ -35,6 +41,7 @@ class Row(NamedTuple):
     output_shape: Shape
     parameters: int
     multiply_adds: int
+    all_counted: bool
     receptive_field: tuple[int, ...] | None
     field_stride: tuple[int, ...] | None
 
@@ -57,6 +64,11 @@ class Trace:
     def multiply_adds(self) -> int:
         """Multiply-adds of all layers, for the whole batch."""
         return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def all_counted(self) -> bool:
+        """Whether these are all; if not, the table says "at least"."""
+        return all(row.all_counted for row in self.rows)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -100,12 +112,17 @@ class Trace:
             ("input", "", str(self.input_shape), "", "", "1×1", "1×1"),
         ]
         for row in self.rows:
-            counts = f"{row.parameters:,}", f"{row.multiply_adds:,}"
+            counts = f"{row.parameters:,}", _count(row.multiply_adds, row.all_counted)
             field = "×".join(map(str, row.receptive_field or "–"))
             stride = "×".join(map(str, row.field_stride or "–"))
             lines.append((row.name, row.kind, str(row.output_shape), *counts, field, stride))
-        lines.append(("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "", ""))
+        total = _count(self.multiply_adds, self.all_counted)
+        lines.append(("total", "", "", f"{self.parameters:,}", total, "", ""))
         return lines
+
+
+def _count(multiply_adds: int, all_counted: bool) -> str:
+    return f"{'' if all_counted else 'at least '}{multiply_adds:,}"
 
 
 def _html_row(cells: list[str], shape: str = "") -> str:
@@ -116,118 +133,98 @@ def _html_row(cells: list[str], shape: str = "") -> str:
     return f'<tr><th scope="row">{name}</th><td>{kind}</td>{colored}{counts}</tr>'
 
 
-class _Field(NamedTuple):
-    """Where the outputs of a chain of layers look along one axis of its input, in pixels."""
-
-    size: int  # of the region that one output sees
-    stride: int  # from that region to the next; 0 if there is only one
-    start: int  # where the first region starts, below 0 in the padding
-    end: int  # where the last region ends, within the input
-
-
-# Layers whose outputs see what their inputs see.
-_ELEMENTWISE = (
-    nn.Identity | nn.Flatten | nn.Dropout | nn.Dropout2d | nn.BatchNorm2d
-    | nn.ReLU | nn.LeakyReLU | nn.ELU | nn.GELU | nn.SiLU | nn.Sigmoid | nn.Tanh
-)  # fmt: skip
-
-
-def _fields_after(fields: list[_Field], layer: nn.Module, output_shape: Shape) -> list[_Field]:
-    """Return the fields down and across after `layer`, or none where they are unknown."""
-    if isinstance(layer, _ELEMENTWISE):
-        return fields
-    after = []
-    if isinstance(layer, nn.Linear) and len(output_shape) == 2:
-        after = [_Field(field.end, 0, 0, field.end) for field in fields]  # all regions at once
-    elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-        settings = vars(layer)
-        kernel_size = as_pair("kernel_size", settings["kernel_size"])
-        stride = as_pair("stride", settings["stride"])
-        dilation = as_pair("dilation", settings.get("dilation", 1))
-        word = layer.padding if isinstance(layer.padding, str) else None  # "same" or "valid"
-        padding = as_pair("padding", 0 if word else settings["padding"], 0)
-        windows = zip(kernel_size, stride, padding, dilation, output_shape[2:], strict=True)
-        for field, (k, s, p, d, count) in zip(fields, windows, strict=False):
-            reach = d * (k - 1)  # pixels from the first to the last of a window
-            start = field.start - (reach // 2 if word == "same" else p) * field.stride
-            size, step = field.size + reach * field.stride, field.stride * s
-            end = min(start + (count - 1) * step + size, field.end)
-            after.append(_Field(size, step, start, end))
-    return after
-
-
 def trace(model: nn.Module, x: Tensor) -> Trace:
-    """Run `model` on `x` once and write down what each of its layers does to the shape.
+    """Run `model` on `x` once and write down what each layer and function does to the shape.
 
-    A layer is a module without modules inside; what `forward` computes without a module is not
-    seen. The model runs in evaluation mode without gradients, and is left as it was.
+    A layer is a module of `torch.nn`, or any other without modules inside. A function, such as
+    `F.relu`, has a row if it runs outside of layers and makes a tensor of one that depends on `x`.
+    So the last row is the model's output. The model runs in evaluation mode without gradients, and
+    is left as it was.
 
-    Multiply-adds count each weight and each bias of a `Conv2d` or `Linear` layer once for every
-    output position of every image, as torchinfo does; other layers count 0.
+    Multiply-adds count each weight and each bias once for every output that it adds to, as
+    torchinfo does, and products of activations, as in attention. Additions, means and activations
+    count 0.
 
-    The receptive field is that of a chain, each layer fed by the one before. A window of `k`
-    elements adds `(k − 1) · dilation` steps of the current field stride, and its own stride
-    multiplies the field stride (Araujo, Norris and Sim, "Computing Receptive Fields of
-    Convolutional Neural Networks", Distill, 2019). A `Linear` layer on flattened images sees what
-    any position before it sees: the whole input, less the last rows and columns that strides have
-    dropped. After a layer of unknown kind, or one that is not fed the shape that the layer before
-    it made, the field is None.
+    A window of `k` elements adds `(k − 1) · dilation` steps of the current field stride to the
+    receptive field, and its own stride multiplies the field stride (Araujo, Norris and Sim,
+    "Computing Receptive Fields of Convolutional Neural Networks", Distill, 2019): so it is given
+    for the middle of an image that is large enough. Where two paths join, it holds both their
+    regions. What sees all positions, such as a `Linear` layer on flattened images, sees what any of
+    them sees: the input, less what strides have left out at its border.
 
     Args:
         model: Any module that takes a batch of images.
         x: The batch, `(N, C, H, W)`.
 
     Raises:
-        TypeError: If `x` is not a tensor, or a layer does not take one tensor and return one.
-        ValueError: If `x` does not have four dimensions.
+        TypeError: If `x` is not a tensor, or the model takes more than that.
+        ValueError: If `x` does not have four dimensions, or the output is made outside of PyTorch.
+        RuntimeError: If what arrives at a layer does not fit it: with the numbers that would.
     """
+    _check_input(model, x)
+    if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
+        model = _settled(model, x)
+    x = x.detach().clone()  # a model may write into it
+    recorder = Recorder(model, x)
+    try:
+        recorder.run(x)
+    except (RuntimeError, ValueError, IndexError) as error:
+        call, cause = recorder.failed or (None, None)
+        if call is None or cause is not error:  # it is not about a tensor
+            raise
+        raise RuntimeError(misfit(call, error)) from error
+    rows = tuple(map(_row, recorder.calls))
+    return Trace(tuple(x.shape), rows, sum(p.numel() for p in model.parameters()))
+
+
+def _settled(model: nn.Module, x: Tensor) -> nn.Module:
+    """Return a copy of a model whose lazy layers have run once, and so have their shapes."""
+    model = copy.deepcopy(model).eval()
+    with torch.random.fork_rng(), torch.no_grad():
+        model(x)
+    return model
+
+
+def _check_input(model: nn.Module, x: Tensor) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"x must be a tensor (N, C, H, W); got {type(x).__name__}")
     if x.ndim != 4:
-        raise ValueError(f"x must have four dimensions (N, C, H, W); got shape {tuple(x.shape)}")
-
-    names = {module: name for name, module in model.named_modules()}
-    fields = [_Field(1, 1, 0, pixels) for pixels in x.shape[2:]]
-    shape = tuple(x.shape)
-    rows = []
-    for layer, input_shape, output_shape in _run(model, x):
-        if input_shape not in (shape, (*shape[:1], prod(shape[1:]))):  # as it was, or flattened
-            fields = []
-        shape = output_shape
-        fields = _fields_after(fields, layer, shape)
-        parameters = sum(p.numel() for p in layer.parameters())
-        positions = 0
-        if isinstance(layer, nn.Conv2d):
-            positions = prod(shape) // shape[1]  # N · H · W
-        elif isinstance(layer, nn.Linear):
-            positions = prod(shape[:-1])  # N
-        kind = type(layer).__name__
-        size = tuple(field.size for field in fields) or None
-        stride = tuple(field.stride for field in fields if field.stride) or None
-        costs = parameters, parameters * positions
-        rows.append(Row(names[layer] or kind, kind, input_shape, shape, *costs, size, stride))
-    return Trace(tuple(x.shape), tuple(rows), sum(p.numel() for p in model.parameters()))
-
-
-def _run(model: nn.Module, x: Tensor) -> list[tuple[nn.Module, Shape, Shape]]:
-    """Return each layer that ran, with the shapes of its input and output, in order."""
-    calls = []
-
-    def record(layer: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        if len(inputs) != 1 or not isinstance(inputs[0], Tensor) or not isinstance(output, Tensor):
-            raise TypeError(f"layer {layer} must take one tensor and return one")
-        calls.append((layer, tuple(inputs[0].shape), tuple(output.shape)))
-
-    training = {module: module.training for module in model.modules()}
-    layers = [module for module in model.modules() if not list(module.children())]
-    hooks = [layer.register_forward_hook(record) for layer in layers]
+        hint = {
+            2: ": for one grey image, take x[None, None]",
+            3: ": for one image (C, H, W), take x.unsqueeze(0); for grey ones (N, H, W), "
+            "x.unsqueeze(1)",
+        }.get(x.ndim, "")
+        raise ValueError(
+            f"x must have four dimensions (N, C, H, W); got shape {tuple(x.shape)}{hint}"
+        )
     try:
-        model.eval()
-        with torch.no_grad():
-            model(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in training.items():
-            module.training = mode
-    return calls
+        inspect.signature(model.forward).bind(x)
+    except TypeError as error:
+        raise TypeError(
+            f"trace runs a model on one batch, but {type(model).__name__}.forward takes "
+            f"{inspect.signature(model.forward)}: put it into a module whose forward takes one"
+        ) from error
+
+
+def _row(call: Call) -> Row:
+    """Return a call as a row of the table."""
+    axes = call.seen.axes if call.seen else ()
+    sizes, strides = [axis.size for axis in axes], [axis.stride for axis in axes]
+    assert call.output is not None
+    return Row(
+        name=call.name,
+        kind=call.kind,
+        input_shape=tuple(call.inputs[0].shape),
+        output_shape=tuple(call.output.shape),
+        parameters=sum(p.numel() for p in call.parameters),
+        multiply_adds=call.multiply_adds,
+        all_counted=call.all_counted,
+        receptive_field=_known(sizes),
+        field_stride=_known(strides),
+    )
+
+
+def _known(pair: Sequence[int | None]) -> tuple[int, ...] | None:
+    """Return a height and a width, or None if one of them is unknown."""
+    known = tuple(n for n in pair if n is not None)
+    return known if len(known) == 2 else None

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 import torchinfo
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -210,37 +209,13 @@ def field_after(*chain: nn.Module) -> tuple[int, ...] | None:
     return trace(nn.Sequential(*chain), DIGITS)[-1].receptive_field
 
 
-def test_the_field_is_unknown_after_an_unknown_layer() -> None:
+def test_the_field_is_unknown_after_what_cannot_be_followed() -> None:
     assert field_after(nn.Conv2d(1, 1, 3), nn.ReLU()) == (3, 3)
-    assert field_after(nn.Conv2d(1, 1, 3), nn.AdaptiveAvgPool2d(4), nn.ReLU()) is None
-    rows = trace(nn.Sequential(nn.Softmax(dim=1), nn.Conv2d(1, 1, 3)), DIGITS)
+    # 26 rows in four windows of 7, which overlap; and in seven of 4 or 5.
+    assert field_after(nn.Conv2d(1, 1, 3), nn.AdaptiveAvgPool2d(4), nn.ReLU()) == (9, 9)
+    assert field_after(nn.Conv2d(1, 1, 3), nn.AdaptiveAvgPool2d(7), nn.ReLU()) is None
+    rows = trace(nn.Sequential(nn.ConvTranspose2d(1, 1, 3), nn.Conv2d(1, 1, 3)), DIGITS)
     assert [(row.receptive_field, row.field_stride) for row in rows] == [(None, None)] * 2
-
-
-class Hidden(nn.Module):
-    """A pooling that is not a module, between two that are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 1, 3)
-        self.conv2 = nn.Conv2d(1, 1, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv2(F.max_pool2d(self.conv1(x), 2))  # type: ignore[no-any-return]
-
-
-def test_a_hidden_pooling_breaks_the_chain_and_a_hidden_relu_or_flatten_does_not() -> None:
-    assert [row.receptive_field for row in trace(Hidden(), DIGITS)] == [(3, 3), None]
-
-    class Functional(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv, self.fc = nn.Conv2d(1, 2, 3), nn.Linear(2 * 26 * 26, 5)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.fc(F.relu(self.conv(x)).flatten(1))  # type: ignore[no-any-return]
-
-    assert [row.receptive_field for row in trace(Functional(), DIGITS)] == [(3, 3), (28, 28)]
 
 
 def state(model: nn.Module) -> list[Any]:
@@ -284,7 +259,7 @@ def test_the_model_runs_once_in_evaluation_mode_without_gradients() -> None:
 def test_the_model_is_left_as_it_was_when_it_fails() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(5, 5))
     before = state(model)
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(RuntimeError, match="takes 5 features"):
         trace(model, DIGITS)
     assert state(model)[:-1] == before[:-1]
 
@@ -294,5 +269,3 @@ def test_wrong_inputs_are_named() -> None:
         trace(TwoConvolutions(), torch.zeros(28, 28))
     with pytest.raises(TypeError, match=r"x must be a tensor \(N, C, H, W\); got list"):
         trace(TwoConvolutions(), [[0.0]])  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"layer LSTM.* must take one tensor and return one"):
-        trace(nn.Sequential(nn.Flatten(2), nn.LSTM(784, 3)), DIGITS)
