@@ -48,11 +48,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Trace:
-    """The layers of a model in the order they ran: a sequence of rows that prints as a table.
+    """What a model ran, in that order: a sequence of rows that prints as a table.
 
     Attributes:
         input_shape: Shape of the model's input, `(N, C, H, W)`.
-        rows: One row a layer.
+        rows: One row a layer or function.
         parameters: Number of the model's parameters; those of a layer that ran twice count once.
     """
 
