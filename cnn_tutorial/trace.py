@@ -157,22 +157,23 @@ def trace(model: nn.Module, x: Tensor) -> Trace:
         x: The batch, `(N, C, H, W)`.
 
     Raises:
-        TypeError: If `x` is not a tensor, or the model takes more than that.
+        TypeError: If `x` is not a tensor, or the model takes more than that, or is compiled.
         ValueError: If `x` does not have four dimensions, or the output is made outside of PyTorch.
         RuntimeError: If what arrives at a layer does not fit it: with the numbers that would.
     """
     _check_input(model, x)
-    if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
-        model = _settled(model, x)
-    x = x.detach().clone()  # a model may write into it
-    recorder = Recorder(model, x)
-    try:
-        recorder.run(x)
-    except (RuntimeError, ValueError, IndexError) as error:
-        call, cause = recorder.failed or (None, None)
-        if call is None or cause is not error:  # it is not about a tensor
-            raise
-        raise RuntimeError(misfit(call, error)) from error
+    with torch.inference_mode(False):  # there, operations would not be seen one by one
+        if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
+            model = _settled(model, x)
+        x = x.detach().clone()  # a model may write into it
+        recorder = Recorder(model, x)
+        try:
+            recorder.run(x)
+        except (RuntimeError, ValueError, IndexError) as error:
+            call, cause = recorder.failed or (None, None)
+            if call is None or cause is not error:  # it is not about a tensor
+                raise
+            raise RuntimeError(misfit(call, error)) from error
     rows = tuple(map(_row, recorder.calls))
     return Trace(tuple(x.shape), rows, sum(p.numel() for p in model.parameters()))
 
@@ -197,6 +198,8 @@ def _check_input(model: nn.Module, x: Tensor) -> None:
         raise ValueError(
             f"x must have four dimensions (N, C, H, W); got shape {tuple(x.shape)}{hint}"
         )
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise TypeError("trace cannot look into what torch.jit has compiled: trace it before that")
     try:
         inspect.signature(model.forward).bind(x)
     except TypeError as error:

@@ -132,6 +132,11 @@ class Recorder(TorchFunctionMode):
             self._following.lose()
         full_name = (resolve_name(func) or func.__name__).removesuffix(".__get__")
         name = full_name.split(".")[-1].strip("_")
+        if func is Tensor.__bool__:  # it decides what runs, and is no value itself
+            was_lost = self._following.is_lost
+            decision = func(*args, **kwargs)
+            self._following.is_lost = was_lost
+            return decision
         if self._running or name in _SILENT:
             result = func(*args, **kwargs)
             if not self._running and self._following.depends(result):

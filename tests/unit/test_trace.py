@@ -256,6 +256,13 @@ def test_the_model_runs_once_in_evaluation_mode_without_gradients() -> None:
     assert torch.is_grad_enabled()
 
 
+def test_it_makes_no_difference_where_it_is_called() -> None:
+    outside = trace(ConvolutionalNetwork(), DIGITS)
+    with torch.inference_mode():
+        assert trace(ConvolutionalNetwork(), torch.zeros(3, 1, 28, 28)) == outside
+    assert trace(ConvolutionalNetwork(), torch.zeros(3, 1, 28, 28, requires_grad=True)) == outside
+
+
 def test_the_model_is_left_as_it_was_when_it_fails() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(5, 5))
     before = state(model)

@@ -157,11 +157,20 @@ def test_a_model_of_two_inputs() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_a_compiled_model() -> None:
+    part = torch.jit.trace(CONV, DIGITS)
+    with pytest.raises(TypeError, match=r"cannot look into what torch.jit has compiled"):
+        trace(nn.Sequential(part, nn.ReLU()), DIGITS)
+
+
 def test_what_leaves_pytorch_is_not_followed() -> None:
     with pytest.raises(ValueError, match="trace follows tensors only, and what Written returns"):
         trace(Written(lambda net, x: torch.from_numpy(x.numpy() + 1)), DIGITS)
     row = trace(Written(lambda net, x: x * x.max().item()), DIGITS)[-1]
     assert row.receptive_field is None
+    row = trace(Written(lambda net, x: x * 2 if x.sum() > 1 else x.relu()), DIGITS)[-1]
+    assert (row.name, row.receptive_field) == ("relu", (1, 1))
 
 
 def test_an_error_that_a_model_caught_is_not_taken_for_its_own() -> None:
