@@ -187,6 +187,9 @@ class Outputs:
         log.warning("%s %s", self.where, problem)
 
 
+made: dict[str, Outputs] = {}  # of the page that is being built
+
+
 def themed(svg: str) -> tuple[str, tuple[float, float]]:
     """Let a drawing have the colours of both themes, and find its size."""
     _, attributes, rest = re.split("<svg([^>]*)>", svg, maxsplit=1)

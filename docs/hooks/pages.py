@@ -24,7 +24,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs_jupyter import plugin as jupyter
-from outputs import Outputs
+from outputs import Outputs, made
 from pygments.lexers.python import Python2Lexer, PythonLexer
 from serving import check_port
 
@@ -49,7 +49,6 @@ NAMES = "|".join([*PythonLexer.aliases, *Python2Lexer.aliases, r"ipython\d?"])
 SHOWN = re.compile(rf'<div class="language-(?:{NAMES}) highlight">(.*?)</div>', re.DOTALL | re.I)
 ASIDE = re.compile(r'<!--.*?-->|<details class="mkdocstrings-source">.*?</details>', re.DOTALL)
 MEASURED = re.compile(r"measurements/\w+\.json")
-made: dict[str, Outputs] = {}  # of the page that is being built
 
 
 def on_config(config: MkDocsConfig) -> None:
