@@ -182,8 +182,11 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
             process.terminate()  # torchrun then ends its processes, which are in other groups
             with suppress(subprocess.TimeoutExpired):
                 process.wait(30)
-            with suppress(ProcessLookupError):  # all have ended
-                os.killpg(process.pid, signal.SIGKILL)
+            if sys.platform == "win32":  # where there are no groups
+                process.kill()
+            else:
+                with suppress(ProcessLookupError):  # all have ended
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def once(

@@ -6,7 +6,6 @@ import math
 import os
 import pickle
 import random
-import resource
 import struct
 import sys
 import warnings
@@ -434,6 +433,7 @@ def test_refused_checkpoint_leaves_the_training_as_it_was(
         assert same(outcome(path), end), key
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the measure of memory is that of POSIX")
 @pytest.mark.parametrize(
     "claim",
     [
@@ -459,6 +459,8 @@ def test_refused_checkpoint_leaves_the_training_as_it_was(
 def test_claims_of_a_recipe_are_not_believed(
     path: Path, saved: Checkpoint, claim: dict[str, Any]
 ) -> None:
+    import resource
+
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     training = saved.training | {"recipe": asdict(TINY) | claim}
     said = refusals(path, as_bytes(saved._replace(training=training)))
