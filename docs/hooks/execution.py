@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -93,10 +94,7 @@ def execute(notebook: Any, name: str) -> Any:
         if _is_for_ipython(cell.source):
             what = "holds what only IPython understands (a line with %, ! or ?)"
             raise BuildError(_message(name, number, cell, f"{what}; pages run plain Python."))
-    copy = new_notebook(
-        cells=[new_code_cell(cell.source, metadata=cell.metadata, id=cell.id) for cell in cells],
-        metadata=notebook.metadata,
-    )
+    copy = deepcopy(new_notebook(cells=cells, metadata=notebook.metadata))
     if not cells:
         return copy
     client = NotebookClient(copy, extra_arguments=KERNEL)
