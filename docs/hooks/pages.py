@@ -1,4 +1,4 @@
-"""Makes an executed page Material's own Markdown: mkdocs-jupyter caches what MkDocs renders.
+"""Makes an executed page the site's own Markdown: mkdocs-jupyter caches what MkDocs renders.
 
 Three of its functions are replaced: `on_config` and `on_nav` say which, and why.
 """
