@@ -26,7 +26,7 @@ TEXT = re.compile(
 )
 BLOCK = re.compile(r"^( *)(`{3,})([^\n]*)(\n.*?^\1\2 *$)", re.MULTILINE | re.DOTALL)
 CLASSES = re.compile(r" ?\{ \.(\w+)[^}]*\}|(\w+) .*")  # what a block of code has besides a language
-MEMBERS = re.compile(r"^::: (\S+)$", re.MULTILINE)
+MEMBERS = re.compile(r"^::: (\S+)(?:\n+ {4}.*)*$", re.MULTILINE)  # and how they are shown
 DRESS = (  # of prose
     (re.compile(r"^</?(?:div|nav)\b(?! data-output)[^>]*>\n+", re.MULTILINE), ""),
     (re.compile(r"<details[^>]*>"), "<details>"),
@@ -103,9 +103,15 @@ def figure(found: re.Match[str]) -> str:
 
 
 def members(root: Path, name: str) -> str:
-    """Return what is public in a module, each with its signature and docstring."""
-    tree = ast.parse(root.joinpath(*name.split(".")).with_suffix(".py").read_text("utf-8"))
-    return "\n\n".join(filter(None, [ast.get_docstring(tree), *_described(tree)]))
+    """Return what is public in a module, or one name of it, with signatures and docstrings."""
+    path = root.joinpath(*name.split("."))
+    for module in (path.with_suffix(".py"), path / "__init__.py"):
+        if module.is_file():
+            tree = ast.parse(module.read_text(encoding="utf-8"))
+            return "\n\n".join(filter(None, [ast.get_docstring(tree), *_described(tree)]))
+    tree = ast.parse(path.parent.with_suffix(".py").read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if getattr(node, "name", "") == path.name]
+    return "\n\n".join(filter(None, _described(tree)))
 
 
 def _described(tree: ast.Module | ast.ClassDef) -> list[str]:
