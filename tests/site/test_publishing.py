@@ -113,6 +113,10 @@ def test_llms_txt_lists_every_page(site: Site) -> None:
     )
     nav = yaml_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     assert [name for _, name in listed] == [*nav_pages(nav)]
+    for _, name in listed:
+        text = (site.html / f"{name}.md").read_text(encoding="utf-8")
+        assert text.startswith("# ")
+        assert not re.search("^:::", text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", EXECUTED)
