@@ -224,8 +224,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         shutil.copy(ROOT / "tests/site/kinds.md", root / "docs")
         config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
         (root / "mkdocs.yml").write_text(f"{config}not_in_nav: kinds.md\n", encoding="utf-8")
-        # With an address of its source, as the hosted site has, so that all tests see the link.
-        build = mkdocs_build(root, REPO_URL="https://github.com/someone/fork")
+        build = mkdocs_build(root)
         assert build.returncode == 0, build.stdout
         return build.stdout
 

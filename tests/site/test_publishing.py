@@ -85,6 +85,8 @@ def test_properdocs_makes_the_same_pages(hosted: Path) -> None:
             (one, n), (other, m) = (GENERATOR.subn("", html.decode()) for html in (ours, theirs))
             assert (one, n) == (other, m), name
             renamed += b"mkdocs-ProperDocs " in theirs
+        elif name == "sitemap.xml":  # in which some versions leave empty lines
+            assert ours.split() == theirs.split()
         else:
             assert ours == theirs, name
     assert renamed == len(PAGES) + 1  # and the page of dead links
@@ -129,7 +131,8 @@ def test_page_as_markdown_holds_its_code_and_what_that_gave(site: Site, name: st
     page = BeautifulSoup(site.page(name).read_bytes(), "html.parser")
     shown = [block.get_text().rstrip("\n") for block in page.select("div.language-text.output pre")]
     assert [text for text in printed if text in shown] == shown
-    prose = re.sub(r"^(`{3,})\w*\n.*?\n\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    kept = r'^(`{3,})\w*\n.*?\n\1$|<div class="output">.*?</div>'  # code, printed text, tables
+    prose = re.sub(kept, "", text, flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"^!\[", prose, re.MULTILINE)) == len(page.select("article figure"))
     for link in re.findall(r"^!\[.*?\]\(([^)]*)\)$", prose, re.MULTILINE):
         assert (site.html / name).parent.joinpath(link).is_file(), link
