@@ -226,6 +226,8 @@ def _svg(figure: figure.Figure) -> str:
 
 
 def _bundle(svg: str, alt: str, width: float, height: float) -> Bundle:
+    # Notebooks show it as an image, which has the colours of no page, on grounds light and dark.
+    svg = svg.replace("<svg ", f'<svg style="color:{INK};background:{GROUND}" ', 1)
     about: dict[str, Any] = {"alt": alt, "width": round(width), "height": round(height)}
     return {SVG: svg}, {SVG: about}
 

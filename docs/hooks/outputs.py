@@ -193,6 +193,7 @@ made: dict[str, Outputs] = {}  # of the page that is being built
 def themed(svg: str) -> tuple[str, tuple[float, float]]:
     """Let a drawing have the colours of both themes, and find its size."""
     _, attributes, rest = re.split("<svg([^>]*)>", svg, maxsplit=1)
+    attributes = re.sub(' style="[^"]*"', "", attributes)
     light, dark = colors.themes()
     data = SVG_HEAD.format(attributes, *light, *dark) + rest.replace(GROUND, "var(--ground)")
     size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', attributes)

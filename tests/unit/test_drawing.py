@@ -94,7 +94,8 @@ def test_any_figure_is_described_and_closed() -> None:
     content, about = drawing.Described(figure, "A line that rises")._repr_mimebundle_()
     svg = content["image/svg+xml"]
     assert about["image/svg+xml"] == {"alt": "A line that rises", "width": 480, "height": 288}
-    assert svg.startswith('<svg fill="currentColor" ')
+    own = f'style="color:{colors.INK};background:{colors.GROUND}"'  # as an image in a notebook
+    assert svg.startswith(f'<svg {own} fill="currentColor" ')
     assert "stroke: currentColor" in svg
     assert f"fill: {colors.GROUND}" in svg
     assert "#000000" not in svg

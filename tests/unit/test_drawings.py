@@ -46,9 +46,11 @@ def test_drawing_is_light_to_load(drawn: Drawn) -> None:
     assert len(gzip.compress(drawn.svg.encode())) < 20_000
 
 
-def test_drawing_takes_its_ink_from_around_it(drawn: Drawn) -> None:
-    assert colors.INK not in drawn.svg.lower()
-    assert "currentColor" in drawn.svg
+def test_drawing_takes_its_ink_from_around_it_and_has_its_own_as_an_image(drawn: Drawn) -> None:
+    opening, _, drawing = drawn.svg.partition(">")
+    assert f'style="color:{colors.INK};background:{colors.GROUND}"' in opening
+    assert colors.INK not in drawing.lower()
+    assert "currentColor" in drawing
     assert "DejaVu" not in drawn.svg
     assert "<text" not in drawn.svg or (
         "font-family: system-ui, -apple-system, 'Segoe UI'" in drawn.svg
