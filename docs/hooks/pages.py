@@ -10,13 +10,17 @@ import os
 import platform
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import jupytext
+import notebooks
+from commit import commit
 from execution import code_cells, execute, read
+from jinja2 import Environment
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import BuildError
 from mkdocs.plugins import get_plugin_logger
@@ -49,6 +53,8 @@ NAMES = "|".join([*PythonLexer.aliases, *Python2Lexer.aliases, r"ipython\d?"])
 SHOWN = re.compile(rf'<div class="language-(?:{NAMES}) highlight">(.*?)</div>', re.DOTALL | re.I)
 ASIDE = re.compile(r'<!--.*?-->|<details class="mkdocstrings-source">.*?</details>', re.DOTALL)
 MEASURED = re.compile(r"measurements/\w+\.json")
+chapters: dict[str, notebooks.Chapter] = {}  # all that have been executed, by their paths
+volumes: dict[str, list[str]] = {}  # the notebooks of several chapters, and which, in order
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -56,6 +62,9 @@ def on_config(config: MkDocsConfig) -> None:
     survive_plain_terminals()
     check_port(config)
     root = Path(config.config_file_path).parent
+    # MkDocs takes its dates from here, and two builds of a commit are to be equal.
+    config.extra["commit"], second = commit(root)
+    config.extra["day"] = _tell_day(os.environ.get("SOURCE_DATE_EPOCH") or second)
     # For the kernels: the package from here, and one thread each, since they run side by side.
     os.environ |= {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     versions = [f"{name} {version(name)}" for name in ("torch", "torchvision", "matplotlib")]
@@ -109,6 +118,13 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
     plugin: Any = config.plugins["mkdocs-jupyter"]
     included = [file.page for file in files.documentation_pages() if plugin.should_include(file)]
     pages = [page for page in included if page]
+    uris = [page.file.src_uri for page in nav.pages if page in pages]
+    chapters.clear()
+    volumes.clear()
+    for name, folder in notebooks.PARTS.items():
+        if part := [uri for uri in uris if uri.startswith(folder)]:
+            volumes[name] = part
+            files.append(File.generated(config, name, content=""))
     places = [f"{page.file.src_uri} ({n} of {len(pages)})" for n, page in enumerate(pages, 1)]
     names = dict(zip((str(page.file.abs_src_path) for page in pages), places, strict=True))
 
@@ -162,16 +178,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             tags = cell.metadata.get("tags", [])
             parts.append(FOLD.format(code) if "fold" in tags else code)
             parts += outputs.show(executed[number - 1].outputs, number, "narrow" in tags)
-    outputs.files[f"{source.stem}.ipynb"] = jupytext.writes(notebook, fmt="ipynb")
+    run = iter(executed)
+    cells = [next(run) if cell.cell_type == "code" else cell for cell in notebook.cells]
+    description = page.meta.get("description", "")
+    title = page.title or source.stem
+    chapters[page.file.src_uri] = notebooks.Chapter(page.file.src_uri, title, description, cells)
+    outputs.files[f"{source.stem}.ipynb"] = ""  # until all that it links to is known
     for name, content in outputs.files.items():
         uri = (source.parent / source.stem / name).as_posix()
         files.append(File.generated(config, uri, content=content))
-    link = f"[As a notebook]({source.stem}/{source.stem}.ipynb){{ download }}"
-    times = [cell.metadata.execution for cell in executed if "execution" in cell.metadata]
-    if times:
-        date = times[0]["iopub.execute_input"][:10]
-        link = f"Executed on {config.extra['setting']}, {date}. {link}"
-    markdown = CAPTION.sub(FIGCAPTION, "\n\n".join([*parts, link + "\n{ .executed }"]))
+    links = f"[As a notebook]({source.stem}/{source.stem}.ipynb){{ download }}"
+    if colab := notebooks.in_colab(config.repo_url, notebooks.place(page.file.src_uri)):
+        links += f" [Open in Colab]({colab})"
+    if executed:
+        links = f"Executed on {config.extra['setting']}{config.extra['day']}. {links}"
+    markdown = CAPTION.sub(FIGCAPTION, "\n\n".join([*parts, links + "\n{ .executed }"]))
     return BEHIND.sub(r"\3\n\n\1\n\n", markdown)
 
 
@@ -196,6 +217,26 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
             code[0],
         )
     return made[uri].fill(content) if uri in made else content
+
+
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
+    """Write the notebooks, now that all that they link to is known."""
+    notebooks.write(chapters, volumes, config, files)
+
+
+def _tell_day(second: str) -> str:
+    """Tell MkDocs the second of the build, if there is one, and return its day for people."""
+    os.environ["SOURCE_DATE_EPOCH"] = second
+    if not second:
+        del os.environ["SOURCE_DATE_EPOCH"]
+        return ""
+    try:
+        return f", {datetime.fromtimestamp(int(second), UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        raise BuildError(
+            f"SOURCE_DATE_EPOCH is {second!r}, and should be a number of seconds since 1970, such "
+            "as `git log -1 --format=%ct` prints. Correct it, or unset it."
+        ) from None
 
 
 def _unwritable(cache: Path, error: OSError) -> str:
