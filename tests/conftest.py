@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,6 +55,7 @@ EXECUTED = sorted(
     if IS_EXECUTED in path.read_text(encoding="utf-8").partition("\n---\n")[0]
 )
 SIZES = {"phone": (360, 740), "desk": (1280, 800)}  # of windows
+BUILT = "2001-02-03"  # the day that the site is told
 BROWSER = [
     "--no-sandbox",
     "--disable-gpu",
@@ -224,7 +226,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         shutil.copy(ROOT / "tests/site/kinds.md", root / "docs")
         config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
         (root / "mkdocs.yml").write_text(f"{config}not_in_nav: kinds.md\n", encoding="utf-8")
-        build = mkdocs_build(root)
+        second = datetime.fromisoformat(f"{BUILT}T04:05:06Z").timestamp()
+        build = mkdocs_build(root, SOURCE_DATE_EPOCH=f"{second:.0f}")
         assert build.returncode == 0, build.stdout
         return build.stdout
 

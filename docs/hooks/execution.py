@@ -24,6 +24,7 @@ KERNEL = ["--log-level=ERROR", "--InteractiveShell.xmode=Minimal", "--colors=noc
 # The build says once which digits are used; no page has to say it again.
 KERNEL += ["--IPKernelApp.exec_lines=__import__('logging').getLogger('cnn_tutorial').setLevel(40)"]
 OPENING = re.compile(r"(?P<marks>`{3,}|~{3,}) *(?P<info>[^`]*)$|\s*<!--(?!.*-->)")
+ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}(?=>)")  # of an object, another one in each build
 PYTHON = re.compile(r"python(?=\s|$)")
 
 
@@ -125,6 +126,12 @@ def execute(notebook: Any, name: str) -> Any:
             problem = "ended its kernel: it left Python, was killed, or ran out of memory."
             raise BuildError(_message(name, len(started), started[-1], problem)) from None
         raise BuildError(f"{name}: the kernel did not start: {error}") from None
+    for output in (output for cell in copy.cells for output in cell.outputs):
+        part, kind = (
+            (output, "text") if "text" in output else (output.get("data", {}), "text/plain")
+        )
+        if kind in part:
+            part[kind] = ADDRESS.sub("", part[kind])
     return copy
 
 
