@@ -12,10 +12,13 @@ from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.download import download
 from cnn_tutorial.support.files import check_network, check_writable, reason
 from cnn_tutorial.support.find import VARIABLE, data_root
+from cnn_tutorial.support.images import check_image
 from cnn_tutorial.support.options import parse
 from cnn_tutorial.support.terminal import survive_plain_terminals
 
 # torch takes seconds to import: only the commands that need it do so.
+
+SURE = 0.7  # of what is drawn, fewer than one answer in fifty that is as probable is wrong
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,6 +137,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     check_network(arguments.checkpoint)
+    images = []
+    for path in arguments.images:
+        try:
+            check_image(path)
+            images.append(path)
+        except (OSError, ValueError) as error:  # the other images still have their answers
+            print(f"cnn-tutorial: error: {_said(error)}", file=sys.stderr)
+    if not images:
+        return 1
 
     from cnn_tutorial.evaluation import predict
     from cnn_tutorial.handwriting import as_text, read_digit
@@ -142,11 +154,11 @@ def _predict(arguments: argparse.Namespace) -> int:
     model = load_network(arguments.checkpoint)
     classes = learned_from(arguments.checkpoint).classes
     widest = max(map(len, classes))
-    failed = False
-    for path in arguments.images:
+    failed = len(images) < len(arguments.images)
+    for path in images:
         try:
             image = read_digit(path)
-        except (OSError, ValueError) as error:  # the other images still have their answers
+        except (OSError, ValueError) as error:
             print(f"cnn-tutorial: error: {_said(error)}", file=sys.stderr)
             failed = True
             continue
@@ -154,7 +166,9 @@ def _predict(arguments: argparse.Namespace) -> int:
             print(f"{path}: no answer, since nothing is written there")
             continue
         probabilities = predict(model, image)[0]  # (10,)
-        answer = classes[int(probabilities.argmax())]
+        first, second = (classes[i] for i in probabilities.topk(2).indices.tolist())
+        sure = float(probabilities.max()) >= SURE
+        answer = first if sure else f"not sure, perhaps {first}, or {second}"
         print(f"{path}: {answer}\n\nThe network saw:\n{as_text(image)}\n")
         for name, probability in zip(classes, probabilities.tolist(), strict=True):
             bar = "█" * round(30 * probability)

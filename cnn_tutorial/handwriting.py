@@ -1,37 +1,46 @@
 """Digits from image files, made into what MNIST made of its own.
 
-In four steps: `fit_paper` looks behind the digit, `find_ink` takes it off the paper, without dust,
-`scale` makes it as large as MNIST does, and `centre` puts it where MNIST does.
+In four steps: `fit_paper` looks behind the digit, `find_ink` takes it off the paper, and leaves
+what is not the digit, `scale` makes it as large as MNIST does, and `centre` puts it where MNIST
+does.
 """
 
 import math
-import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+from scipy.ndimage import (
+    binary_opening,
+    gaussian_filter,
+    label,
+    maximum_filter,
+    minimum_filter,
+)
 from torch import Tensor
 
+from cnn_tutorial.support.images import Grey, read_image
+from cnn_tutorial.support.parts import (
+    ALL_SIDES,
+    NO_STROKES,
+    SEVERAL,
+    Mask,
+    Strokes,
+    choose,
+)
 from cnn_tutorial.support.terminal import printable
 
-Grey = NDArray[np.float32]
-"""An image in grey, (H, W), from 0 (black) to 1 (white)."""
-
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-MOST_PIXELS = 50_000_000
-WORKING_SIDE = 400  # larger images are averaged down to at least this, and less than twice
-FRAME = 16  # the frame of an image, where paper is looked for, is this part of its longer side
-FRAME_SAMPLES = 1000  # pixels of the frame that are looked at, less than twice as many
-PAPER_SHARE = 0.6  # of them that are surely paper: the rest may be ink that touches the frame
+WINDOWS = 1 / 8, 1 / 3  # of the longer side: wider than any stroke of most digits, and of all
+LEAST_WINDOW = 11  # pixels, wider than a stroke of MNIST
 LEAST_CONTRAST = 1 / 16  # of the range from black to white
-INK_TO_NOISE = 5  # ink departs from the paper by more than so many times its noise
+INK_TO_ROUGHNESS = 4  # ink is darker than the paper by more than so many times its roughness
 FULL_INK = 0.95  # the quantile of ink that counts as a full stroke: more is a glossy pen
-SPECK = 0.02  # where there is less than this share of all strokes, there is a speck
+STEP = 0.75  # where paper darkens by more than this share of full ink, it is no paper
 DIGIT_SIDE, SIDE = 20, 28  # of a digit of MNIST, and of the image that it is placed in
+GLARE = "reflects a light at the digit: turn it away from the lamp, and use no flash."
 
 
 def read_digit(path: Path | str) -> Tensor | None:
@@ -40,34 +49,27 @@ def read_digit(path: Path | str) -> Tensor | None:
     The ink is cropped, scaled so that its longer side is 20 pixels, and moved by whole pixels so
     that its centre of mass is in the middle, pixel 14 of 28, as it is in every digit of MNIST [1],
     or as near to it as the ink fits into the image.
-    The ink may be darker or lighter than the paper, and the paper lit unevenly.
+    The ink may be darker or lighter than the paper, and the paper lit unevenly, lined, squared, and
+    with a desk, a shadow or a finger at the edge of the picture. What may be no digit, or only a
+    part of one, or several, is refused: this is decided from the strokes, and no picture is proof
+    against all. How sure a network is of the digit is another question.
 
     Returns:
-        (1, 1, 28, 28), float32 in [0, 1], light on black; None if there is no ink, as `find_ink`
-        decides.
+        (1, 1, 28, 28), float32 in [0, 1], light on black; None if nothing is written there.
 
     Raises:
         OSError: The file cannot be opened.
-        ValueError: It is not an image, is damaged, or has more than 50,000,000 pixels.
+        ValueError: It is not an image, is damaged, or has more than 50,000,000 pixels; or no single
+            digit can be made out, and why.
 
     References:
         1. Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
     """
-    with Path(path).open("rb") as file:
+    for grey in read_image(path):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what Pillow could mend
-                images = _read_grey(file)
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"{path} has more than {MOST_PIXELS:,} pixels.") from error
-        except UnidentifiedImageError as error:
-            raise ValueError(f"{path} is not an image ({', '.join(FORMATS)}).") from error
-        except Exception as error:  # Pillow raises many kinds for damaged files
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"{path} cannot be read as an image: {reason}") from error
-    for grey in images:
-        paper, noise = fit_paper(grey)
-        ink = find_ink(grey, paper, noise)
+            ink = find_ink(grey)
+        except ValueError as error:
+            raise ValueError(f"{path} {error}") from error
         if ink is not None:
             return place(ink)
     return None
@@ -80,74 +82,127 @@ def as_text(image: Tensor) -> str:
     return printable("\n".join(lines))
 
 
-def fit_paper(grey: Grey) -> tuple[NDArray[np.float64], np.float64]:
-    """Estimate what the paper looks like behind the digit, from the frame around it.
+def fit_paper(grey: Grey, window: float = WINDOWS[0]) -> Grey:
+    """Estimate what the paper looks like behind dark ink, (H, W).
 
-    Light falls off smoothly, so the paper is a quadratic surface, fitted by least squares. Ink may
-    touch the frame: each of ten rounds fits to the 60 % of the pixels that were closest to the fit
-    before, and at first to their median.
+    Each pixel becomes the brightest in a window around it: this is max pooling with stride 1, and
+    strokes that are narrower than the window vanish. Then each becomes the darkest in such a
+    window, so that what is dark and wider, a shadow or a desk, is as large again as it was. This
+    is called a closing [1].
 
-    Returns:
-        The paper, (H, W), and its noise: the standard deviation of its pixels from the surface, as
-        the closer ones show it.
+    Args:
+        grey: The picture, (H, W), from 0 (black) to 1 (white).
+        window: Its side, as a share of the picture's longer side; at least 11 pixels.
+
+    References:
+        1. J. Serra, "Image Analysis and Mathematical Morphology", Academic Press, 1982.
     """
-    height, width = grey.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)  # (H, W, 6)
-    margin = max(1, max(grey.shape) // FRAME)
-    frame = np.ones(grey.shape, bool)
-    frame[margin:-margin, margin:-margin] = False
-    every = max(1, frame.sum() // FRAME_SAMPLES)
-    frame_terms, frame_grey = terms[frame][::every], grey[frame][::every]
-    misfit = frame_grey - np.median(frame_grey)
-    for _ in range(10):
-        is_paper = np.abs(misfit) <= np.quantile(np.abs(misfit), PAPER_SHARE)
-        surface = np.linalg.lstsq(frame_terms[is_paper], frame_grey[is_paper], rcond=None)[0]
-        misfit = frame_grey - frame_terms @ surface
-    # 30 % of a normal distribution is within 0.385 standard deviations of its middle.
-    noise = np.quantile(np.abs(misfit), 0.3) / 0.385
-    return terms @ surface, noise
+    side = max(LEAST_WINDOW, int(window * max(grey.shape)) | 1)
+    wider = np.pad(grey, side, mode="reflect", reflect_type="odd")  # it goes on as it ends
+    paper = minimum_filter(maximum_filter(wider, side), side)
+    return np.asarray(paper[side:-side, side:-side], np.float32)
 
 
-def find_ink(grey: Grey, paper: NDArray[np.float64], noise: np.float64) -> Grey | None:
+def find_ink(grey: Grey) -> Grey | None:
     """Return how much ink each pixel holds, (H, W), from 0 (paper) to 1 (a full stroke).
 
-    Noise departs from the paper to both sides alike, ink to one. So there is ink if, averaged over
-    3×3 pixels, the image departs further to one side, darker or lighter, than to the other by 1/16
-    of the range from black to white, and some pixel departs to that side by more than five times
-    the noise.
+    Dark ink is looked for, and light ink, with a narrow window first, and if strokes are wider,
+    with a wide one. Of dark and light strokes, ink are the larger, unless the smaller ones are
+    thinner by half: strokes are thin, and paper is wide.
 
     Returns:
         The ink; None if there is none, or nothing but specks.
+
+    Raises:
+        ValueError: What is there may be no digit, or only a part of one, or several.
     """
-    departure = (grey - paper).astype(np.float32)
-    smooth = F.avg_pool2d(torch.from_numpy(departure)[None], 3, 1, 1)
-    darker, lighter = float(-smooth.min()), float(smooth.max())
-    if abs(lighter - darker) < LEAST_CONTRAST:
+    tried = [[_ink(grey, window, light=light) for light in (False, True)] for window in WINDOWS]
+    problem = None
+    clearest = max((ink.contrast for pair in tried for ink in pair if ink and ink.fits), default=0)
+    for pair in tried:
+        found = [ink for ink in pair if ink]
+        problem = problem or (NO_STROKES if found else None)
+        found = [ink for ink in found if ink.strokes.problem != NO_STROKES]
+        strong = max((ink.contrast for ink in found), default=0)
+        found = [ink for ink in found if ink.contrast > 0.6 * strong]
+        if not found:
+            continue
+        found.sort(key=lambda ink: ink.rank)
+        small, large = found[0], found[-1]
+        thinner = small.fits and small.strokes.width < 0.48 * large.strokes.width
+        ink = small if thinner and small.strokes.size > 0.35 * large.strokes.size else large
+        if ink.contrast < 0.6 * clearest:
+            continue  # only the rims of wider strokes
+        if ink.fits:
+            return ink.amount
+        problem = ink.strokes.problem
+    if problem:
+        raise ValueError(problem)
+    return None
+
+
+class _Ink(NamedTuple):
+    amount: Grey
+    strokes: Strokes  # that it lies in
+    contrast: float
+    light: bool
+
+    @property
+    def fits(self) -> bool:
+        return self.strokes.problem is None
+
+    @property
+    def rank(self) -> float:
+        """Their size; where there is little between two, the dark ones, and those that fit."""
+        return self.strokes.size * (1 if self.light else 1.1) * (1 if self.fits else 0.8)
+
+
+def _ink(grey: Grey, window: float, *, light: bool) -> _Ink | None:
+    """Return dark or light ink, and what is against it; None if there is none."""
+    grey = gaussian_filter(1 - grey if light else grey, max(grey.shape) / 400)
+    paper = fit_paper(grey, window)
+    darkness = (paper - grey) / np.maximum(paper, 0.5)  # the same in the light and in a shadow
+    roughness = float(np.quantile(darkness, 0.3))
+    threshold = max(LEAST_CONTRAST, INK_TO_ROUGHNESS * roughness)
+    if darkness.max() <= threshold:
         return None
-    ink = departure if lighter > darker else -departure
-    threshold = max(LEAST_CONTRAST, INK_TO_NOISE * noise)
-    if ink.max() <= threshold:
+    full = float(np.quantile(darkness[darkness > threshold], FULL_INK))
+    near = max(grey.shape) // 30 | 1
+    high, low = maximum_filter(paper, near), minimum_filter(paper, near)
+    steps = high - low > STEP * full * np.maximum(high, 0.5)
+    mask = darkness > max(full / 2, threshold)
+    strokes = choose(mask, steps)
+    if strokes is None:
         return None
-    full = np.quantile(ink[ink > threshold], FULL_INK)
-    strokes = without_specks(ink > np.maximum(full / 2, threshold))
-    start = 3 * noise  # less may be noise
-    ink = ((ink - start) / (full - start)).clip(0, 1) * strokes
-    return ink.astype(np.float32) if ink.any() else None
+    contrast = float(np.median((paper - grey)[strokes.mask]))
+    if contrast < LEAST_CONTRAST:
+        return None
+    if strokes.problem not in (None, SEVERAL):  # perhaps for the lines of the paper
+        bold = choose(binary_opening(mask, ALL_SIDES), steps)
+        strokes = strokes if bold is None or bold.problem else bold
+    if strokes.problem is None and not light and _glares(paper, strokes.mask):
+        strokes = Strokes(strokes.mask, GLARE)
+    soft = _with_soft_ends(strokes, darkness > max(full / 6, threshold))
+    start = roughness * INK_TO_ROUGHNESS / 2  # less may be noise
+    ink = ((darkness - start) / (full - start)).clip(0, 1) * soft
+    return _Ink(ink.astype(np.float32), strokes, contrast, light)
 
 
-def without_specks(strokes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave specks, such as dust, out of a mask (H, W), and widen what stays by a pixel.
+def _with_soft_ends(strokes: Strokes, faint: Mask) -> Mask:
+    """Add what is faint and touches the strokes, unless it goes on to the edge, as lines do."""
+    labels, _ = label(faint, ALL_SIDES)
+    faint = np.isin(labels, np.unique(labels[strokes.mask & faint]))
+    soft = Strokes(strokes.mask | faint, None)
+    is_line = faint[[0, -1]].any() or faint[:, [0, -1]].any() or soft.size > 1.6 * strokes.size
+    edges: Mask = maximum_filter(strokes.mask, 3)
+    return edges if is_line else edges | soft.mask
 
-    A pixel stays if the window around it, as wide as an eighth of the image's longer side, holds
-    2 % of the mask's pixels. It is widened so that the soft edges of strokes belong to it.
-    """
-    mask = torch.from_numpy(strokes).float()[None]  # (1, H, W)
-    window = 2 * max(1, round(max(strokes.shape) / 16)) + 1
-    nearby = F.avg_pool2d(mask, (window, 1), 1, (window // 2, 0))
-    nearby = F.avg_pool2d(nearby, (1, window), 1, (0, window // 2)) * window**2  # pixels in it
-    kept = mask * (nearby >= SPECK * mask.sum())
-    return F.max_pool2d(kept, 3, 1, 1)[0].bool().numpy()
+
+def _glares(paper: Grey, mask: Mask) -> bool:
+    """Return whether paper that is not white all over is so near the strokes."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    box = paper[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return bool(np.median(paper) < 0.97 and (box > 0.99).mean() > 0.02)
 
 
 def place(ink: Grey) -> Tensor:
@@ -179,28 +234,3 @@ def _padding_before(mass: Tensor) -> int:
     """Return how many empty rows to put above a digit, given the mass of each of its rows."""
     middle = float((mass * torch.arange(len(mass))).sum() / mass.sum())
     return min(max(math.ceil(SIDE / 2 - 0.5 - middle), 0), SIDE - len(mass))
-
-
-def _read_grey(file: BinaryIO) -> list[Grey]:
-    """Return the image in grey; if it is transparent, first on white paper and then on black."""
-    image: Image.Image = Image.open(file, formats=FORMATS)
-    if image.width * image.height > MOST_PIXELS:
-        raise Image.DecompressionBombError
-    image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be decoded at a fraction
-    image.load()
-    deep = image.mode.startswith(("I", "F"))  # more than 8 bits, in whatever range
-    if image.has_transparency_data and not deep:
-        grey, alpha = image.convert("LA").split()
-        papers = (Image.new("L", image.size, paper) for paper in (255, 0))
-        pages = [Image.composite(grey, paper, alpha) for paper in papers]
-    else:
-        pages = [image.convert("F" if deep else "L")]
-    factor = max(1, max(image.size) // WORKING_SIDE)
-    images = []
-    for page in pages:
-        page.info = image.info  # where the orientation is
-        small = ImageOps.exif_transpose(page.reduce(factor))
-        values = np.nan_to_num(np.asarray(small, np.float64), posinf=0, neginf=0)
-        values -= min(0, values.min())
-        images.append((values / ((values.max() or 1) if deep else 255)).astype(np.float32))
-    return images

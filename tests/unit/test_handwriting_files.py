@@ -15,7 +15,8 @@ from PIL import Image
 from small_training import all_digits
 
 from cnn_tutorial.data import check_images
-from cnn_tutorial.handwriting import MOST_PIXELS, read_digit
+from cnn_tutorial.handwriting import read_digit
+from cnn_tutorial.support.images import MOST_PIXELS
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,109 @@
+"""Pictures as people take them: read right or refused, and hardly ever answered wrongly."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import photo_kinds
+import pytest
+import torch
+from PIL import Image
+from scenes import BROKEN, HEIGHT, WIDTH, Array, Random, Scene, by_pen, covered, strokes, written
+from small_training import all_digits
+from torch import nn
+
+from cnn_tutorial.__main__ import SURE
+from cnn_tutorial.evaluation import predict
+from cnn_tutorial.handwriting import read_digit
+from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.trainer import Trainer
+
+# These pictures show what nobody promises to read: refusing them is as good.
+HARD = {"flash", "glossy paper", "strong lamp", "shadows of fingers", "pen beside", "stamp"} | {
+    "small text beside"
+}
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    recipe = replace(RECIPES["fast"], epochs=3)
+    network = recipe.network()
+    Trainer(network, all_digits(), recipe, device=torch.device("cpu")).fit()
+    return network
+
+
+def saved(picture: Array, path: Path) -> Path:
+    if picture.min() < 0 or picture.max() > 1:  # of a kind that only floats can hold
+        path = path.with_suffix(".tif")
+        Image.fromarray(picture.astype(np.float32)).save(path)
+    else:
+        path = path.with_suffix(".png")
+        Image.fromarray((255 * picture).round().astype(np.uint8)).save(path)
+    return path
+
+
+def answer(picture: Array, path: Path, network: nn.Module) -> int | None:
+    """What is answered, if it is answered as sure; None if the picture is refused."""
+    try:
+        image = read_digit(saved(picture, path))
+    except ValueError:
+        return None
+    assert image is not None, "something is written there"
+    certainty, digit = predict(network, image)[0].max(dim=0)
+    return int(digit) if certainty >= SURE else None
+
+
+def seed(name: str, number: int) -> Random:
+    return np.random.default_rng([number, *name.encode()])
+
+
+@pytest.mark.parametrize("name", photo_kinds.ONE_DIGIT)
+def test_one_digit_is_read_or_refused(name: str, tmp_path: Path, network: nn.Module) -> None:
+    chosen = np.random.default_rng(len(name)).permutation(10)[:4]
+    answers = [
+        answer(
+            photo_kinds.ONE_DIGIT[name](by_pen(digit), seed(name, digit)), tmp_path / "x", network
+        )
+        for digit in chosen.tolist()
+    ]
+    assert all(a in (None, digit) for a, digit in zip(answers, chosen, strict=True)), chosen
+    if name not in HARD:
+        assert answers.count(None) <= 2
+
+
+@pytest.mark.parametrize("name", photo_kinds.NO_DIGIT)
+def test_what_is_no_single_digit_has_no_answer(
+    name: str, tmp_path: Path, network: nn.Module
+) -> None:
+    for number in range(3):
+        digits = iter((number, 7 - number, number + 4))
+
+        def write(random: Random, size: float, pen: float) -> Array:
+            return by_pen(next(digits))(random, size, pen)  # noqa: B023
+
+        picture = photo_kinds.NO_DIGIT[name](write, seed(name, number))
+        assert answer(picture, tmp_path / "x", network) is None
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_strokes_of_one_digit_need_not_touch(name: str, tmp_path: Path, network: nn.Module) -> None:
+    digit, points = BROKEN[name]
+
+    def write(random: Random, size: float, pen: float) -> Array:
+        return covered(strokes(points, random), size, pen)
+
+    for number in range(3):
+        path = saved(written(write, seed(name, number)).photograph(seed(name, 9)), tmp_path / "x")
+        image = read_digit(path)
+        assert image is not None
+        assert int(predict(network, image).argmax()) == digit
+
+
+def test_empty_paper_holds_no_digit(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for edge in (0, 0.2, 0.5):
+        scene = Scene()
+        scene.light *= 1 - edge * np.linspace(0, 1, WIDTH)
+        assert scene.ink.shape == (HEIGHT, WIDTH)
+        assert read_digit(saved(scene.photograph(random), tmp_path / "x")) is None
