@@ -44,6 +44,18 @@ def trained(
         digits: What it learns from, and is measured on.
         network: Makes it; `recipe.network` if None.
         seed: Of its first weights, and of everything random in the training.
+
+    Examples:
+        >>> from torch.utils.data import TensorDataset
+        >>> from cnn_tutorial.cache import trained
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.recipes import RECIPES
+        >>> digits = load_digits()
+        >>> few = digits._replace(train=TensorDataset(*digits.train[:640]))
+        >>> network, history = trained(RECIPES["plain"], few)  # a second
+        >>> network, history = trained(RECIPES["plain"], few)  # at once
+        >>> len(history)
+        3
     """
     check_seed(seed)
     torch.manual_seed(seed)

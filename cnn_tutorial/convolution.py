@@ -43,6 +43,13 @@ def conv2d(
         TypeError: If a tensor does not hold floats, or a parameter is not an int or a pair.
         ValueError: If the shapes do not fit together, a parameter is too small, or the output would
             be empty.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.convolution import conv2d
+        >>> x = torch.tensor([[[[0.0, 0.0, 1.0, 1.0]]]])  # an edge
+        >>> conv2d(x, kernel=torch.tensor([[[[-1.0, 1.0]]]]))
+        tensor([[[[0., 1., 0.]]]])
     """
     _check_convolution(x, kernel, bias)
     images, _, h, w = x.shape
@@ -92,6 +99,13 @@ def max_pool2d(
     Raises:
         TypeError: If `x` does not hold floats, or a parameter is not an int or a pair.
         ValueError: If `x` does not have four dimensions, or a parameter is out of its range.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.convolution import max_pool2d
+        >>> max_pool2d(torch.arange(16.0).view(1, 1, 4, 4), kernel_size=2)
+        tensor([[[[ 5.,  7.],
+                  [13., 15.]]]])
     """
     size = _check_images(x)
     stride = kernel_size if stride is None else stride
@@ -132,6 +146,13 @@ def avg_pool2d(
     Raises:
         TypeError: If `x` does not hold floats, or a parameter is not an int or a pair.
         ValueError: If `x` does not have four dimensions, or a parameter is out of its range.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.convolution import avg_pool2d
+        >>> avg_pool2d(torch.arange(16.0).view(1, 1, 4, 4), kernel_size=2)
+        tensor([[[[ 2.5000,  4.5000],
+                  [10.5000, 12.5000]]]])
     """
     size = _check_images(x)
     stride = kernel_size if stride is None else stride

@@ -64,6 +64,13 @@ def load_digits(
             or `MNIST/raw` is there, but a file in it is missing, damaged, or of another data set.
         FileNotFoundError: The data set is not on disk, and no sample of it comes with the package.
         ConnectionError: The download failed.
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> digits = load_digits()
+        >>> image, label = digits.train[0]
+        >>> tuple(image.shape)
+        (1, 28, 28)
     """
     if isinstance(dataset, str):
         dataset = dataset_named(dataset)

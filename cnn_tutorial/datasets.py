@@ -57,6 +57,11 @@ class Source:
         train: Number of images for training, validation included.
         test: Number of images for testing.
         is_sample: Whether they are the sample that comes with the package.
+
+    Examples:
+        >>> from cnn_tutorial.datasets import MNIST, Source
+        >>> print(Source("MNIST", MNIST.classes, 60_000, 10_000, is_sample=False))
+        the full 60,000/10,000 MNIST
     """
 
     dataset: str
@@ -151,6 +156,11 @@ def dataset_named(name: str) -> DataSet:
 
     Raises:
         ValueError: The package knows none of that name.
+
+    Examples:
+        >>> from cnn_tutorial.datasets import dataset_named
+        >>> dataset_named("fashion-mnist").classes[9]
+        'Ankle boot'
     """
     for dataset in DATASETS.values():
         if dataset.name.lower() == re.sub(r"[\W_]", "", name).lower():

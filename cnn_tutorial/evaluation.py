@@ -13,7 +13,13 @@ from cnn_tutorial.support.processes import rank_and_world_size, sum_over_process
 
 
 class Evaluation(NamedTuple):
-    """How a network does on digits: their mean cross-entropy, and how many of them are right."""
+    """How a network does on digits: their mean cross-entropy, and how many of them are right.
+
+    Examples:
+        >>> from cnn_tutorial.evaluation import Evaluation
+        >>> print(Evaluation(loss=0.05, correct=985, total=1000))
+        98.50% of 1,000 right, 95 % interval 97.54% to 99.09%, loss 0.0500
+    """
 
     loss: float
     correct: int
@@ -48,6 +54,14 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
 
     Raises:
         ValueError: The images are not float32 of that shape with values in [0, 1].
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.evaluation import predict
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> probabilities = predict(ConvolutionalNetwork(), torch.zeros(5, 1, 28, 28))
+        >>> probabilities.shape
+        torch.Size([5, 10])
     """
     check_images(images)
     return _logits(model, images).softmax(1)
@@ -58,6 +72,14 @@ def evaluate(model: nn.Module, digits: TensorDataset) -> Evaluation:
 
     Raises:
         ValueError: The digits are not what the network takes, or there are none.
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.evaluation import evaluate
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> evaluation = evaluate(ConvolutionalNetwork(), load_digits().validation)
+        >>> 0 < evaluation.accuracy < 1
+        True
     """
     images, labels = digits.tensors
     check_digits(images, labels)

@@ -25,6 +25,14 @@ def saliency(model: Model, x: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         The size of the gradient, (N, C, H, W).
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.explain import saliency
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> x, target = torch.zeros(5, 1, 28, 28), torch.tensor([7, 2, 1, 0, 4])
+        >>> saliency(ConvolutionalNetwork(), x, target).shape
+        torch.Size([5, 1, 28, 28])
     """
     x = x.detach().requires_grad_()
     score = _score(model, x, target)  # (N,)
@@ -51,6 +59,14 @@ def occlusion(model: Model, x: Tensor, target: Tensor, size: int = 4, stride: in
 
     Returns:
         The falls, negative where the score rises, (N, 1, H, W).
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.explain import occlusion
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> x, target = torch.zeros(5, 1, 28, 28), torch.tensor([7, 2, 1, 0, 4])
+        >>> occlusion(ConvolutionalNetwork(), x, target, size=7, stride=7).shape
+        torch.Size([5, 1, 28, 28])
     """
     height, width = x.shape[2:]
     before = _score(model, x, target)  # (N,)
@@ -88,6 +104,15 @@ def grad_cam(
 
     Returns:
         The weighted sum of the maps, (N, 1, H', W').
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.explain import grad_cam
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> x, target = torch.zeros(5, 1, 28, 28), torch.tensor([7, 2, 1, 0, 4])
+        >>> network = ConvolutionalNetwork()
+        >>> grad_cam(network, x, target, network.features).shape
+        torch.Size([5, 1, 5, 5])
     """
     made: list[Tensor] = []
     hook = layer.register_forward_hook(lambda layer, inputs, maps: made.append(maps))

@@ -30,7 +30,15 @@ class Epoch(NamedTuple):
 
 
 class History(list[Epoch]):
-    """The epochs of a training, in order: print it, or save it."""
+    """The epochs of a training, in order: print it, or save it.
+
+    Examples:
+        >>> from cnn_tutorial.history import Epoch, History
+        >>> history = History([Epoch(0.01, 0.31, 0.9, 0.12, 0.965, 2.1, 25_000)])
+        >>> print(history)
+        epoch      rate    loss  accuracy  val. loss  val. accuracy  seconds  images/s
+            1  1.00e-02  0.3100    90.00%     0.1200         96.50%      2.1    25,000
+    """
 
     def __str__(self) -> str:
         """Return a table."""

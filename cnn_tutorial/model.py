@@ -13,6 +13,12 @@ class TwoConvolutions(nn.Module):
     Args:
         channels: Output channels of each convolution.
         kernel_size: Height and width of the kernels of both.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.model import TwoConvolutions
+        >>> TwoConvolutions()(torch.zeros(5, 1, 28, 28)).shape
+        torch.Size([5, 16, 5, 5])
     """
 
     def __init__(
@@ -62,6 +68,14 @@ class ConvolutionalNetwork(nn.Module):
         channels: Output channels of each convolution.
         kernel_size: Height and width of the kernels of both.
         features: `TwoConvolutions`, or `PoolingFirst` for speed.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> ConvolutionalNetwork()(torch.zeros(5, 1, 28, 28)).shape
+        torch.Size([5, 10])
+        >>> sum(p.numel() for p in ConvolutionalNetwork().parameters())
+        60074
     """
 
     def __init__(

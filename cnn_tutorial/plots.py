@@ -43,6 +43,13 @@ def images(
         places: Regions of one size to frame, one in each.
         right: Whether each title is right, for a frame and a mark that say so.
         scale_of: What the values are, for a bar that shows which colour is which value.
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.plots import images
+        >>> digits = load_digits().test.tensors[0][:3]
+        >>> images(digits, ["seven", "two", "one"]).alt
+        '3 images of 28 by 28 values from 0.00 to 1.00: seven, two, one'
     """
     maps = x.detach().flatten(0, -3)  # (N, H, W)
     rows, cols = maps.shape[-2:]
@@ -296,6 +303,12 @@ def layers(
         arrows: Whether each stage is made of the one before it.
         scale_of: What the values are: all stages then have one scale, with a bar of its colours.
         classes: The names of the classes; without them, they are counted from 0.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.plots import layers
+        >>> layers({"maps": torch.zeros(1, 6, 26, 26)}).alt
+        'maps: 6 maps of 26 by 26, values from 0.00 to 0.00'
     """
     return stages.draw_layers(named, seen or {}, arrows, scale_of, classes)
 

@@ -32,6 +32,15 @@ class Recipe:
         1. I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR, 2019.
         2. L. N. Smith, N. Topin, "Super-Convergence", 2018.
         3. C. Szegedy et al., "Rethinking the Inception Architecture", CVPR, 2016.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.recipes import Recipe
+        >>> recipe = Recipe(epochs=2, batch_size=64, learning_rate=1e-2)
+        >>> recipe.learning_rate_at(0.25)  # the highest, after a quarter of the steps
+        0.01
+        >>> recipe.network()(torch.zeros(1, 1, 28, 28)).shape
+        torch.Size([1, 10])
     """
 
     channels: tuple[int, int] = (6, 16)

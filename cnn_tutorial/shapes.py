@@ -49,6 +49,13 @@ def conv_output_size(
     Raises:
         TypeError: If a parameter is neither an int nor a pair of ints.
         ValueError: If a parameter is too small, or the kernel larger than the padded input.
+
+    Examples:
+        >>> from cnn_tutorial.shapes import conv_output_size
+        >>> conv_output_size(28, kernel_size=3)
+        (26, 26)
+        >>> conv_output_size((28, 20), kernel_size=5, stride=2, padding=2)
+        (14, 10)
     """
     return _output_size(size, kernel_size, stride, padding, dilation)
 
@@ -76,6 +83,13 @@ def pool_output_size(
         TypeError: If a parameter is neither an int nor a pair of ints.
         ValueError: If a parameter is too small, the padding more than half of the window, or the
             window larger than the padded input.
+
+    Examples:
+        >>> from cnn_tutorial.shapes import pool_output_size
+        >>> pool_output_size(13, kernel_size=2)
+        (6, 6)
+        >>> pool_output_size(13, kernel_size=2, ceil_mode=True)
+        (7, 7)
     """
     pairs = as_pair("padding", padding, 0), as_pair("kernel_size", kernel_size)
     if any(p > k // 2 for p, k in zip(*pairs, strict=True)):

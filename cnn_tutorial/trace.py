@@ -160,6 +160,16 @@ def trace(model: nn.Module, x: Tensor) -> Trace:
         TypeError: If `x` is not a tensor, or the model takes more than that, or is compiled.
         ValueError: If `x` does not have four dimensions, or the output is made outside of PyTorch.
         RuntimeError: If what arrives at a layer does not fit it: with the numbers that would.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from cnn_tutorial.trace import trace
+        >>> model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.MaxPool2d(2))
+        >>> for row in trace(model, torch.zeros(1, 1, 28, 28)):
+        ...     print(row.kind, row.output_shape, row.parameters, row.receptive_field)
+        Conv2d (1, 6, 26, 26) 60 (3, 3)
+        MaxPool2d (1, 6, 13, 13) 0 (4, 4)
     """
     _check_input(model, x)
     with torch.inference_mode(False):  # there, operations would not be seen one by one

@@ -68,6 +68,19 @@ class Trainer:
 
     Raises:
         ValueError: The digits, the batch size or the seed make no sense.
+
+    Examples:
+        >>> from torch.utils.data import TensorDataset
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> from cnn_tutorial.recipes import RECIPES
+        >>> from cnn_tutorial.trainer import Trainer
+        >>> digits = load_digits()
+        >>> few = digits._replace(train=TensorDataset(*digits.train[:640]))
+        >>> trainer = Trainer(ConvolutionalNetwork(), few, RECIPES["fast"], seed=1)
+        >>> history = trainer.fit()
+        >>> len(history)  # epochs
+        1
     """
 
     def __init__(

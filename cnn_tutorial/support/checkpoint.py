@@ -152,6 +152,19 @@ def load_network(path: Path | str) -> nn.Module:
     Raises:
         OSError: As `load`.
         ValueError: As `load`, or the file holds no network of this package.
+
+    Examples:
+        >>> import torch
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> from cnn_tutorial.recipes import RECIPES
+        >>> from cnn_tutorial.support.checkpoint import load_network, save
+        >>> from cnn_tutorial.trainer import Trainer
+        >>> trainer = Trainer(ConvolutionalNetwork(), load_digits(), RECIPES["plain"])
+        >>> save(trainer, "model.safetensors")
+        >>> network = load_network("model.safetensors")
+        >>> network(torch.zeros(1, 1, 28, 28)).shape
+        torch.Size([1, 10])
     """
     saved = load(path)
     try:
