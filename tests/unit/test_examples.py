@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs/reference/index.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/names.md"
 NAMES = re.findall(r"\]\[cnn_tutorial\.([\w.]+)\.(\w+)\]", PAGE.read_text())
 
 
