@@ -64,6 +64,13 @@ def read_digit(path: Path | str) -> Tensor | None:
 
     References:
         1. Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
+
+    Examples:
+        >>> from cnn_tutorial.handwriting import read_digit
+        >>> from cnn_tutorial.support.pen import SEVEN, photograph
+        >>> photograph(SEVEN).save("seven.png")
+        >>> read_digit("seven.png").shape
+        torch.Size([1, 1, 28, 28])
     """
     for grey in read_image(path):
         try:

@@ -132,10 +132,9 @@ def fills_the_frame(write: Write, random: Random) -> Array:
 
 
 def hot_pixel(write: Write, random: Random) -> Array:
-    picture = written(write, random).photograph(random).mean(2)
+    picture: Array = written(write, random).photograph(random).mean(2)
     row, column = random.integers(0, (HEIGHT, WIDTH))
     picture[row, column] = random.choice([20, 1e4, 1e30, -50])
-    picture: Array = picture
     return picture
 
 
