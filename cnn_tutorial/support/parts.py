@@ -15,6 +15,7 @@ ALL_SIDES = np.ones((3, 3))  # pixels that touch at a corner belong together
 SPECK = 1 / 8  # shorter than this share of the digit's longest part is a speck
 NEAR = 0.3  # parts that are nearer than this share of their size may be of one digit
 APART = 0.1  # those of two digits are farther from each other than this
+LEAST_GAP = 3  # pixels: in an image as small as MNIST's, strokes of one digit may be less apart
 BESIDE = 0.3  # what is this share as long as the digit is something beside it
 MOST_PARTS = 40
 LEAST_PIXELS = 8  # of a digit's longest part: less is noise
@@ -126,15 +127,14 @@ def _against(mask: Mask) -> str | None:
     if too_long or crossings > MOST_CROSSINGS or (holes > 0.02 * size**2).sum() > MOST_HOLES:
         return NO_DIGIT
     boxes = find_objects(labels)
+    apart = max(LEAST_GAP, APART * size)
     tall = [k for k in range(count) if _sides(boxes[k])[0] > 0.4 * height]
     for one in tall[:-1]:
         away = distance_transform_edt(labels != one + 1)
-        if any(
-            away[labels == other + 1].min() - 1 > APART * size for other in tall if other != one
-        ):
+        if any(away[labels == other + 1].min() - 1 > apart for other in tall if other != one):
             return SEVERAL
     rows = [box[0] for box in boxes if _sides(box)[0] > 0.3 * height]
-    if any(low.start - high.stop > APART * size for high in rows for low in rows):
+    if any(low.start - high.stop > apart for high in rows for low in rows):
         return SEVERAL
     return None
 
