@@ -17,12 +17,14 @@ from PIL import Image
 from torch.utils.data import TensorDataset
 
 from cnn_tutorial import __main__, data
-from cnn_tutorial.__main__ import main
+from cnn_tutorial.__main__ import SURE, main
 from cnn_tutorial.data import Digits, load_digits
 from cnn_tutorial.evaluation import evaluate, predict
+from cnn_tutorial.handwriting import read_digit
 from cnn_tutorial.measurements import Measurements, published, read, recipes
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.checkpoint import load, load_network
+from cnn_tutorial.support.pen import SEVEN, photograph
 from cnn_tutorial.trainer import Trainer
 
 
@@ -148,15 +150,38 @@ def test_train_evaluate_predict(few_digits: Digits, capsys: pytest.CaptureFixtur
     Path("text.png").write_text("seven")
     assert main(["predict", "digit.png", "text.png", "blank.png", "no.png"]) == 1
     output = capsys.readouterr()
-    said = r"digit.png: (?:not sure, perhaps )?(\d)(?:, or \d)?\n\nThe network saw:\n"
-    answer = re.match(said, output.out)
-    assert answer
-    assert int(answer[1]) == labels[digit]
+    image = read_digit("digit.png")
+    assert image is not None
+    probability, (first_guess, second_guess) = predict(load_network("model.safetensors"), image)[
+        0
+    ].topk(2)
+    assert first_guess == labels[digit]
+    sure = probability[0] >= SURE
+    answer = f"{first_guess}" if sure else f"not sure, perhaps {first_guess}, or {second_guess}"
+    assert output.out.startswith(f"digit.png: {answer}\n\nThe network saw:\n")
     assert len(re.findall(r"^\d +\d+\.\d%", output.out, re.MULTILINE)) == 10
     assert "blank.png: no answer" in output.out
     first, second = output.err.splitlines()
     assert "text.png" in first
     assert "no.png" in second
+
+
+@pytest.mark.parametrize(("highest", "answer"), [(0.71, "4"), (0.69, "not sure, perhaps 4, or 9")])
+def test_an_answer_that_is_not_sure_says_so(
+    few_digits: Digits,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    highest: float,
+    answer: str,
+) -> None:
+    assert main(["train"]) == 0
+    photograph(SEVEN).save("digit.png")
+    probabilities = torch.zeros(1, 10)
+    probabilities[0, [4, 9]] = torch.tensor([highest, 1 - highest])
+    monkeypatch.setattr("cnn_tutorial.evaluation.predict", lambda *_: probabilities)
+    capsys.readouterr()
+    assert main(["predict", "digit.png"]) == 0
+    assert capsys.readouterr().out.startswith(f"digit.png: {answer}\n")
 
 
 def test_train_overwrites_nothing(few_digits: Digits, capsys: pytest.CaptureFixture[str]) -> None:
