@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import photo_kinds
@@ -43,15 +44,20 @@ def saved(picture: Array, path: Path) -> Path:
     return path
 
 
-def answer(picture: Array, path: Path, network: nn.Module) -> int | None:
-    """What is answered, if it is answered as sure; None if the picture is refused."""
+class Answer(NamedTuple):
+    digit: int
+    is_sure: bool
+
+
+def answer(picture: Array, path: Path, network: nn.Module) -> Answer | None:
+    """What is answered; None if the picture is refused."""
     try:
         image = read_digit(saved(picture, path))
     except ValueError:
         return None
     assert image is not None, "something is written there"
     certainty, digit = predict(network, image)[0].max(dim=0)
-    return int(digit) if certainty >= SURE else None
+    return Answer(int(digit), bool(certainty >= SURE))
 
 
 def seed(name: str, number: int) -> Random:
@@ -60,16 +66,18 @@ def seed(name: str, number: int) -> Random:
 
 @pytest.mark.parametrize("name", photo_kinds.ONE_DIGIT)
 def test_one_digit_is_read_or_refused(name: str, tmp_path: Path, network: nn.Module) -> None:
-    chosen = np.random.default_rng(len(name)).permutation(10)[:4]
-    answers = [
-        answer(
-            photo_kinds.ONE_DIGIT[name](by_pen(digit), seed(name, digit)), tmp_path / "x", network
-        )
-        for digit in chosen.tolist()
-    ]
-    assert all(a in (None, digit) for a, digit in zip(answers, chosen, strict=True)), chosen
+    refused = right = 0
+    for digit in np.random.default_rng(len(name)).permutation(10)[:4].tolist():
+        picture = photo_kinds.ONE_DIGIT[name](by_pen(digit), seed(name, digit))
+        found = answer(picture, tmp_path / "x", network)
+        if found is None:
+            refused += 1
+        else:
+            right += found.digit == digit
+            assert found.digit == digit or not found.is_sure, digit
+    assert refused <= (1 if name in HARD else 0)
     if name not in HARD:
-        assert answers.count(None) <= 2
+        assert right >= 3
 
 
 @pytest.mark.parametrize("name", photo_kinds.NO_DIGIT)
@@ -83,7 +91,8 @@ def test_what_is_no_single_digit_has_no_answer(
             return by_pen(next(digits))(random, size, pen)  # noqa: B023
 
         picture = photo_kinds.NO_DIGIT[name](write, seed(name, number))
-        assert answer(picture, tmp_path / "x", network) is None
+        found = answer(picture, tmp_path / "x", network)
+        assert found is None or not found.is_sure
 
 
 @pytest.mark.parametrize("name", BROKEN)
