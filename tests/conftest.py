@@ -104,10 +104,10 @@ def environment(root: Path, **variables: str) -> dict[str, str]:
     return os.environ | ours | variables
 
 
-def mkdocs_build(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run `mkdocs build --strict` in a folder; both of its streams are in `stdout`."""
+def run_module(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m` and what follows it in a folder; both of its streams are in `stdout`."""
     return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict"],
+        [sys.executable, "-m", *arguments],
         cwd=root,
         env=environment(root, **variables),
         stdout=subprocess.PIPE,
@@ -115,6 +115,11 @@ def mkdocs_build(root: Path, **variables: str) -> subprocess.CompletedProcess[st
         text=True,
         timeout=600,
     )
+
+
+def mkdocs_build(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `mkdocs build --strict` in a folder."""
+    return run_module(root, "mkdocs", "build", "--strict", **variables)
 
 
 def make_project(root: Path, pages: Mapping[str, str]) -> None:

@@ -2,13 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import EXECUTED, ROOT, Site, environment, make_project, mkdocs_build, once
+from conftest import EXECUTED, ROOT, Site, make_project, mkdocs_build, once, run_module
 from mkdocs.utils.yaml import yaml_load
 from test_site import nav_pages
 
@@ -58,16 +56,8 @@ def test_the_repository_is_linked_and_not_asked(hosted: Path) -> None:
 
 
 def test_properdocs_makes_the_same_pages(hosted: Path) -> None:
-    command = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", "proper"]
-    build = subprocess.run(
-        [*command, "--config-file", "mkdocs.yml"],
-        cwd=hosted,
-        env=environment(hosted),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
+    options = ["--strict", "--site-dir", "proper", "--config-file", "mkdocs.yml"]
+    build = run_module(hosted, "properdocs", "build", *options)
     assert build.returncode == 0, build.stdout
     files = {
         folder: {

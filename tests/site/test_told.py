@@ -1,13 +1,11 @@
 """What is said before pages are run, so that nobody has to wait for it."""
 
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import FRONT, environment, make_project, mkdocs_build
+from conftest import FRONT, make_project, mkdocs_build, run_module
 
 PAGE = f"""{FRONT}# Page
 
@@ -27,15 +25,7 @@ def project(tmp_path: Path) -> Path:
 
 def serve(project: Path, place: str) -> str:
     """Serve the site where that cannot be done, and return what is said."""
-    failed = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "serve", "--dev-addr", place],
-        cwd=project,
-        env=environment(project),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=100,
-    )
+    failed = run_module(project, "mkdocs", "serve", "--dev-addr", place)
     assert failed.returncode == 1
     for unwanted in ("Running", "Traceback", "Errno"):
         assert unwanted not in failed.stdout
