@@ -236,7 +236,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         assert build.returncode == 0, build.stdout
         return build.stdout
 
-    root, log = once(tmp_path_factory, "project", make)
+    # A name as people give one: with a space, and with a letter that is not in ASCII.
+    root, log = once(tmp_path_factory, "Mein Übungsheft", make)
     return Site(root, root / "site", log)
 
 

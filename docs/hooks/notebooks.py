@@ -102,7 +102,7 @@ def write(
         url = autorefs.get_item_url(name, fallback=autorefs.get_fallback_anchor)[0]
         return urljoin(address, url) if address else ""
 
-    source = _source(config.repo_url, config.extra["commit"])
+    source = find_package(config.repo_url, config.extra["commit"])
     site = Site(config.site_name, config.extra["setting"], source, page, refer)
 
     def put(uri: str, content: str) -> None:
@@ -117,7 +117,7 @@ def write(
         put(name, of_part(title, [chapters[uri] for uri in part], site))
 
 
-def _source(repository: str | None, commit: str) -> str:
+def find_package(repository: str | None, commit: str) -> str:
     """Return what pip installs the package of a commit from."""
     if not repository:
         return ""

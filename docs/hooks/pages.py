@@ -18,6 +18,7 @@ from typing import Any
 
 import jupytext
 import notebooks
+import scripts
 from commit import commit
 from execution import code_cells, execute, read
 from jinja2 import Environment
@@ -30,7 +31,7 @@ from mkdocs.structure.pages import Page
 from mkdocs_jupyter import plugin as jupyter
 from outputs import Outputs, made
 from pygments.lexers.python import Python2Lexer, PythonLexer
-from serving import check_port
+from serving import check_port, is_served
 
 from cnn_tutorial.support.files import reason
 from cnn_tutorial.support.find import find_source, is_named, why_sample
@@ -184,10 +185,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     title = page.title or source.stem
     chapters[page.file.src_uri] = notebooks.Chapter(page.file.src_uri, title, description, cells)
     outputs.files[f"{source.stem}.ipynb"] = ""  # until all that it links to is known
+    address = "" if is_served(config) else page.canonical_url or ""
+    package = notebooks.find_package(config.repo_url, config.extra["commit"])
+    outputs.files[f"{source.stem}.py"] = scripts.of_page(cells, address, package)
     for name, content in outputs.files.items():
         uri = (source.parent / source.stem / name).as_posix()
         files.append(File.generated(config, uri, content=content))
     links = f"[As a notebook]({source.stem}/{source.stem}.ipynb){{ download }}"
+    links += f" [As a script]({source.stem}/{source.stem}.py){{ download }}"
     if colab := notebooks.in_colab(config.repo_url, notebooks.place(page.file.src_uri)):
         links += f" [Open in Colab]({colab})"
     if executed:

@@ -165,11 +165,25 @@ def test_part_is_what_its_forerunner_was(site: Site, name: str) -> None:
     assert len(notes) > 10
 
 
-def test_pages_and_home_link_the_notebooks(site: Site) -> None:
-    for page, notebooks in {"index": PARTS, **{name: [name] for name in EXECUTED}}.items():
+def test_pages_and_home_link_notebooks_and_scripts(site: Site) -> None:
+    for page in ("index", *EXECUTED):
         html = BeautifulSoup(site.page(page).read_text(encoding="utf-8"), "html.parser")
-        links = [str(a["href"]) for a in html.select("article a[download]")]
-        assert {Path(place(name)).name for name in notebooks} <= {Path(href).name for href in links}
+        links = {Path(str(a["href"])).name for a in html.select("article a[download]")}
+        stem = page.rpartition("/")[2]
+        expected = {f"{name}.ipynb" for name in PARTS} if page == "index" else set()
+        assert links >= expected | {f"{stem}.ipynb", f"{stem}.py"}
+
+
+@pytest.mark.parametrize("name", [*EXECUTED, KINDS])
+def test_script_is_the_code_of_its_page_under_its_headings(site: Site, name: str) -> None:
+    text = (site.html / name / f"{name.rpartition('/')[2]}.py").read_text(encoding="utf-8")
+    compile(text, name, "exec")
+    about, *cells = re.split(r"^# %%(?: .*)?\n", text, flags=re.MULTILINE)
+    assert [cell.strip() for cell in cells] == [c.strip() for c in site.cells(name) if c.strip()]
+    html = BeautifulSoup(site.page(name).read_text(encoding="utf-8"), "html.parser")
+    title = html.h1.get_text().removesuffix("¶") if html.h1 else ""
+    assert about.startswith(f'"""{title}: the code of a page, as a script.\n')
+    assert "If that is missing: pip install" in about
 
 
 RUN = """
@@ -194,6 +208,22 @@ def test_notebook_runs_in_an_empty_folder(site: Site, tmp_path: Path) -> None:
     cells = code(load(site.html, "breakdown/digits"))
     given = [o.text for cell in cells for o in cell.outputs if o.get("name") == "stdout"]
     assert run.stdout == "".join(given) + "\n"
+
+
+def test_script_runs_in_an_empty_folder_and_prints_what_the_page_does(
+    site: Site, tmp_path: Path
+) -> None:
+    run = subprocess.run(
+        [sys.executable, site.html / "breakdown/digits/digits.py"],
+        cwd=tmp_path,
+        env=environment(site.root),
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    printed = [o["text"] for cell in site.outputs("breakdown/digits") for o in cell if "text" in o]
+    assert run.stdout == "".join(printed)
+    assert run.stdout
 
 
 def test_notebook_says_what_to_do_without_the_package(

@@ -84,7 +84,7 @@ def test_page_says_on_what_it_was_executed(site: Site, name: str) -> None:
     [line] = article(site, name).select("p.executed")
     said = re.fullmatch(
         r"Executed on (.+?), Python ([\d.]+), torch (\S+), torchvision (\S+), matplotlib (\S+), "
-        r"CPU, (\d{4}-\d\d-\d\d)\. .*notebook",
+        r"CPU, (\d{4}-\d\d-\d\d)\. As a notebook As a script",
         " ".join(line.get_text().split()).rstrip("."),
     )
     assert said, line
@@ -102,7 +102,7 @@ def test_page_shows_the_code_that_it_runs(site: Site, name: str) -> None:
     page = article(site, name)
     shown = [block.get_text().strip() for block in page.select(".cell.highlight code")]
     assert shown == [cell.strip() for cell in site.cells(name)]
-    [link] = page.select(".executed a[href]")
+    [link] = page.select(".executed a[href$='.ipynb']")
     notebook = jupytext.read(site.page(name).parent / str(link["href"]))
     _, *cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     assert cells == site.cells(name)  # after what installs the package
