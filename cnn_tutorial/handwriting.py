@@ -39,6 +39,7 @@ LEAST_CONTRAST = 1 / 16  # of the range from black to white
 INK_TO_ROUGHNESS = 4  # ink is darker than the paper by more than so many times its roughness
 FULL_INK = 0.95  # the quantile of ink that counts as a full stroke: more is a glossy pen
 STEP = 0.75  # where paper darkens by more than this share of full ink, it is no paper
+FAINT = 0.7  # of the digit's ink is less than this share of its darkest
 DIGIT_SIDE, SIDE = 20, 28  # of a digit of MNIST, and of the image that it is placed in
 GLARE = "reflects a light at the digit: turn it away from the lamp, and use no flash."
 
@@ -123,22 +124,19 @@ def find_ink(grey: Grey) -> Grey | None:
     Raises:
         ValueError: What is there may be no digit, or only a part of one, or several.
     """
-    tried = [[_ink(grey, window, light=light) for light in (False, True)] for window in WINDOWS]
+    tried = []
+    for window in WINDOWS:
+        found = [_ink(grey, window, light=light) for light in (False, True)]
+        tried.append([ink for ink in found if ink])
+        ink = _larger(tried[0])
+        if ink and ink.fits and ink.contrast > 0.6 * np.ptp(grey):
+            return ink.amount  # no wider strokes can be much clearer
     problem = None
-    clearest = max((ink.contrast for pair in tried for ink in pair if ink and ink.fits), default=0)
+    clearest = max((ink.contrast for pair in tried for ink in pair if ink.fits), default=0)
     for pair in tried:
-        found = [ink for ink in pair if ink]
-        problem = problem or (NO_STROKES if found else None)
-        found = [ink for ink in found if ink.strokes.problem != NO_STROKES]
-        strong = max((ink.contrast for ink in found), default=0)
-        found = [ink for ink in found if ink.contrast > 0.6 * strong]
-        if not found:
-            continue
-        found.sort(key=lambda ink: ink.rank)
-        small, large = found[0], found[-1]
-        thinner = small.fits and small.strokes.width < 0.48 * large.strokes.width
-        ink = small if thinner and small.strokes.size > 0.35 * large.strokes.size else large
-        if ink.contrast < 0.6 * clearest:
+        problem = problem or (NO_STROKES if pair else None)
+        ink = _larger(pair)
+        if ink is None or ink.contrast < 0.6 * clearest:
             continue  # only the rims of wider strokes
         if ink.fits:
             return ink.amount
@@ -164,11 +162,25 @@ class _Ink(NamedTuple):
         return self.strokes.size * (1 if self.light else 1.1) * (1 if self.fits else 0.8)
 
 
+def _larger(found: list[_Ink]) -> _Ink | None:
+    """Choose between dark and light strokes."""
+    found = [ink for ink in found if ink.strokes.problem != NO_STROKES]
+    strong = max((ink.contrast for ink in found), default=0)
+    found = sorted((ink for ink in found if ink.contrast > 0.6 * strong), key=lambda ink: ink.rank)
+    if not found:
+        return None
+    small, large = found[0], found[-1]
+    thinner = small.fits and small.strokes.width < 0.48 * large.strokes.width
+    return small if thinner and small.strokes.size > 0.35 * large.strokes.size else large
+
+
 def _ink(grey: Grey, window: float, *, light: bool) -> _Ink | None:
     """Return dark or light ink, and what is against it; None if there is none."""
-    grey = gaussian_filter(1 - grey if light else grey, max(grey.shape) / 400)
+    soft = gaussian_filter(1 - grey if light else grey, max(grey.shape) / 400)
+    grey = np.asarray(soft, np.float32)
     paper = fit_paper(grey, window)
-    darkness = (paper - grey) / np.maximum(paper, 0.5)  # the same in the light and in a shadow
+    # The same in the light and in a shadow:
+    darkness = np.asarray((paper - grey) / np.maximum(paper, 0.5), np.float32)
     roughness = float(np.quantile(darkness, 0.3))
     threshold = max(LEAST_CONTRAST, INK_TO_ROUGHNESS * roughness)
     if darkness.max() <= threshold:
@@ -187,11 +199,11 @@ def _ink(grey: Grey, window: float, *, light: bool) -> _Ink | None:
     if strokes.problem not in (None, SEVERAL):  # perhaps for the lines of the paper
         bold = choose(binary_opening(mask, ALL_SIDES), steps)
         strokes = strokes if bold is None or bold.problem else bold
-    if strokes.problem is None and not light and _glares(paper, strokes.mask):
+    if strokes.problem is None and not light and _glares(paper, darkness, strokes.mask):
         strokes = Strokes(strokes.mask, GLARE)
-    soft = _with_soft_ends(strokes, darkness > max(full / 6, threshold))
+    ends = _with_soft_ends(strokes, darkness > max(full / 6, threshold))
     start = roughness * INK_TO_ROUGHNESS / 2  # less may be noise
-    ink = ((darkness - start) / (full - start)).clip(0, 1) * soft
+    ink = ((darkness - start) / (full - start)).clip(0, 1) * ends
     return _Ink(ink.astype(np.float32), strokes, contrast, light)
 
 
@@ -205,11 +217,22 @@ def _with_soft_ends(strokes: Strokes, faint: Mask) -> Mask:
     return edges if is_line else edges | soft.mask
 
 
-def _glares(paper: Grey, mask: Mask) -> bool:
-    """Return whether paper that is not white all over is so near the strokes."""
+def _glares(paper: Grey, darkness: Grey, mask: Mask) -> bool:
+    """Return whether a light is reflected where the strokes are, or right beside them.
+
+    Either the paper in their box is white in parts, and not all over the picture; or they fade as
+    the paper brightens, which they do in no shadow.
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     box = paper[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return bool(np.median(paper) < 0.97 and (box > 0.99).mean() > 0.02)
+    if np.median(paper) < 0.97 and (box > 0.99).mean() > 0.02:
+        return True
+    behind, strength = paper[mask], maximum_filter(darkness, 5)[mask]
+    low, high = np.quantile(behind, (0.05, 0.95))
+    faint = (strength < FAINT * np.quantile(strength, 0.9)).mean()
+    if high < 1.05 * low or faint < 0.05:
+        return False
+    return bool(np.corrcoef(np.log(behind), np.log(strength))[0, 1] < -0.6)
 
 
 def place(ink: Grey) -> Tensor:

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, find_objects, label
+from scipy.ndimage import (
+    distance_transform_edt,
+    find_objects,
+    label,
+    maximum_filter,
+    minimum_filter1d,
+)
 
 Mask = NDArray[np.bool_]
 ALL_SIDES = np.ones((3, 3))  # pixels that touch at a corner belong together
@@ -15,13 +21,19 @@ ALL_SIDES = np.ones((3, 3))  # pixels that touch at a corner belong together
 SPECK = 1 / 8  # shorter than this share of the digit's longest part is a speck
 NEAR = 0.3  # parts that are nearer than this share of their size may be of one digit
 APART = 0.1  # those of two digits are farther from each other than this
+MNIST_SIDE = 28
 LEAST_GAP = 3  # pixels: in an image as small as MNIST's, strokes of one digit may be less apart
 BESIDE = 0.3  # what is this share as long as the digit is something beside it
 MOST_PARTS = 40
 LEAST_PIXELS = 8  # of a digit's longest part: less is noise
 LONGEST = 3  # a digit's stroke is at most so many times as long as the digit is high
+DOTS = 8  # with so many parts it is dotted: how wide the pen was can only be told roughly
 MOST_CROSSINGS = 4  # of a horizontal or vertical line with a digit's strokes
 MOST_HOLES = 2
+CROSSING = 1.2  # two straight strokes of so many times the digit's height cross it out
+ANGLES = 24  # of straight strokes, in half a turn
+FINE = 40  # lines to a digit's height are enough to see them
+FILLED = 0.85  # a digit that touches the edge fills so much of the picture's height or width
 
 NO_STROKES = "shows something at its edge, or a large patch, but no digit: crop it to the paper."
 UNEVEN = "is much darker in one part, at the digit: crop it to the paper, and mind the shadows."
@@ -106,7 +118,7 @@ def choose(strokes: Mask, steps: Mask) -> Strokes | None:
         return Strokes(chosen, SEVERAL)
     if (chosen & edge).sum() > edge.sum() * 0.15:
         return Strokes(chosen, NO_STROKES)
-    if at_edge[main] and size < 0.7 * min(strokes.shape):
+    if at_edge[main] and max(np.divide(_cropped(chosen).shape, strokes.shape)) < FILLED:
         return Strokes(chosen, AT_EDGE)
     return Strokes(chosen, _against(_cropped(chosen)))
 
@@ -123,12 +135,18 @@ def _against(mask: Mask) -> str | None:
     labels, count = label(mask, ALL_SIDES)
     holes = np.bincount(label(~np.pad(mask, 1))[0].ravel())[2:]  # 0 is the strokes, 1 is around
     crossings = max(_most_crossings(mask), _most_crossings(mask.T)) if count < 3 else 0
-    too_long = mask.sum() / _pen_width(mask) > LONGEST * height
-    if too_long or crossings > MOST_CROSSINGS or (holes > 0.02 * size**2).sum() > MOST_HOLES:
+    length = mask.sum() / _pen_width(mask) / height
+    if length > (LONGEST if count < DOTS else 2 * LONGEST):
+        return NO_DIGIT
+    if crossings > MOST_CROSSINGS or (holes > 0.02 * size**2).sum() > MOST_HOLES:
+        return NO_DIGIT
+    if length > 1.6 * CROSSING and _is_crossed_out(mask):
         return NO_DIGIT
     boxes = find_objects(labels)
     apart = max(LEAST_GAP, APART * size)
     tall = [k for k in range(count) if _sides(boxes[k])[0] > 0.4 * height]
+    if sum(_sides(boxes[k])[0] > 0.8 * height for k in tall) > 1 and size > MNIST_SIDE:
+        return SEVERAL  # however near to each other
     for one in tall[:-1]:
         away = distance_transform_edt(labels != one + 1)
         if any(away[labels == other + 1].min() - 1 > apart for other in tall if other != one):
@@ -137,6 +155,20 @@ def _against(mask: Mask) -> str | None:
     if any(low.start - high.stop > apart for high in rows for low in rows):
         return SEVERAL
     return None
+
+
+def _is_crossed_out(mask: Mask) -> bool:
+    """Return whether two straight strokes, each longer than a digit's are, cross each other."""
+    height, width = mask.shape
+    thick = np.pad(maximum_filter(mask, height // FINE | 1), 1)
+    turn = np.pi * np.arange(ANGLES)[:, None, None] / ANGLES
+    across, along = np.mgrid[-FINE : FINE + 1, -FINE : FINE + 1] * height / FINE
+    rows = along * np.sin(turn) + across * np.cos(turn) + height / 2
+    columns = along * np.cos(turn) - across * np.sin(turn) + width / 2
+    at = (rows.clip(-1, height) + 1).astype(int), (columns.clip(-1, width) + 1).astype(int)
+    turned = thick[at].astype(np.uint8)  # (angle, row, column): the strokes, turned by each angle
+    line = minimum_filter1d(turned, int(CROSSING * FINE), mode="constant").any((1, 2))
+    return any((line & np.roll(line, k)).any() for k in range(ANGLES // 3, ANGLES // 2 + 1))
 
 
 def _most_crossings(mask: Mask) -> int:

@@ -97,16 +97,13 @@ def covered(lines: list[Array], size: float, pen: float) -> Array:
     high = np.max([line.max(0) for line in lines], 0) + 3 * pen
     image = Image.new("L", (3 * (int(high[0]) // 3 + 1), 3 * (int(high[1]) // 3 + 1)))
     draw = ImageDraw.Draw(image)
+    r = 1.5 * pen
     for line in lines:
-        for x, y in line if len(line) < 2 else _dense(line):
-            r = 1.5 * pen
+        way = np.r_[0, np.hypot(*np.diff(line, axis=0).T).cumsum()]
+        at = np.linspace(0, way[-1], int(2 * way[-1] / r) + 2)
+        for x, y in zip(*(np.interp(at, way, line[:, k]) for k in (0, 1)), strict=True):
             draw.ellipse((x - r, y - r, x + r, y + r), 255)
     return np.array(image.reduce(3)) / 255
-
-
-def _dense(line: Array) -> Array:
-    at = np.linspace(0, len(line) - 1, 240)
-    return np.stack([np.interp(at, range(len(line)), line[:, i]) for i in (0, 1)], 1)
 
 
 def by_pen(label: int) -> Write:
@@ -146,7 +143,9 @@ class Scene:
     paper: tuple[float, float, float] = (0.95, 0.93, 0.86)
     color: tuple[float, float, float] = (0.15, 0.18, 0.42)
     noise: float = 0.012
-    things: list[tuple[Array, tuple[float, float, float]]] = field(default_factory=list)
+    things: list[tuple[NDArray[np.float32], tuple[float, float, float]]] = field(
+        default_factory=list
+    )
 
     def put(self, cover: Array, x: float, y: float) -> None:
         """Write something whose middle is at (x, y)."""
@@ -160,15 +159,19 @@ class Scene:
         self, mask: Array | NDArray[np.bool_], color: tuple[float, float, float], soft: float = 1
     ) -> None:
         """Lay something over the sheet, where a mask (H, W) is not 0."""
-        self.things.append((gaussian_filter(mask.astype(float), soft), color))
+        self.things.append((gaussian_filter(mask.astype(np.float32), soft, truncate=3), color))
 
     def photograph(self, random: Random) -> Array:
         """Return the picture, (H, W, 3), from 0 to 1."""
-        colors = np.array(self.paper) + self.ink[..., None] * np.subtract(self.color, self.paper)
-        for mask, color in self.things:
-            colors = colors + mask[..., None] * (np.array(color) - colors)
-        seen = colors * self.light[..., None]
-        return (seen + random.normal(0, self.noise, (HEIGHT, WIDTH, 1))).clip(0, 1)
+        noise = self.noise * random.standard_normal((HEIGHT, WIDTH), np.float32)
+        ink, light = self.ink.astype(np.float32), self.light.astype(np.float32)
+        picture = np.empty((HEIGHT, WIDTH, 3))
+        for k, (paper, color) in enumerate(zip(self.paper, self.color, strict=True)):
+            seen = paper + ink * (color - paper)
+            for mask, colors in self.things:
+                seen += mask * (colors[k] - seen)
+            picture[..., k] = (seen * light + noise).clip(0, 1)
+        return picture
 
 
 def written(write: Write, random: Random, *, place: float = 0.1, pen: float = 0.09) -> Scene:

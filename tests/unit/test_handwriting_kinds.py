@@ -9,7 +9,20 @@ import photo_kinds
 import pytest
 import torch
 from PIL import Image
-from scenes import BROKEN, HEIGHT, WIDTH, Array, Random, Scene, by_pen, covered, strokes, written
+from scenes import (
+    BROKEN,
+    HEIGHT,
+    WIDTH,
+    Array,
+    Random,
+    Scene,
+    X,
+    Y,
+    by_pen,
+    covered,
+    strokes,
+    written,
+)
 from small_training import all_digits
 from torch import nn
 
@@ -19,9 +32,15 @@ from cnn_tutorial.handwriting import read_digit
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.trainer import Trainer
 
-# These pictures show what nobody promises to read: refusing them is as good.
-HARD = {"flash", "glossy paper", "strong lamp", "shadows of fingers", "pen beside", "stamp"} | {
-    "small text beside"
+# These show what nobody promises to read: refusing them is as good. So many of four are refused.
+HARD = {
+    "glossy paper": 1,
+    "strong lamp": 1,
+    "stamp": 1,
+    "small text beside": 1,
+    "flash": 2,
+    "shadows of fingers": 2,
+    "pen beside": 3,
 }
 
 
@@ -39,7 +58,7 @@ def saved(picture: Array, path: Path) -> Path:
         path = path.with_suffix(".tif")
         Image.fromarray(picture.astype(np.float32)).save(path)
     else:
-        path = path.with_suffix(".png")
+        path = path.with_suffix(".bmp")  # to compress noise takes longer than to read it
         Image.fromarray((255 * picture).round().astype(np.uint8)).save(path)
     return path
 
@@ -75,7 +94,7 @@ def test_one_digit_is_read_or_refused(name: str, tmp_path: Path, network: nn.Mod
         else:
             right += found.digit == digit
             assert found.digit == digit or not found.is_sure, digit
-    assert refused <= (1 if name in HARD else 0)
+    assert refused <= HARD.get(name, 0)
     if name not in HARD:
         assert right >= 3
 
@@ -93,6 +112,35 @@ def test_what_is_no_single_digit_has_no_answer(
         picture = photo_kinds.NO_DIGIT[name](write, seed(name, number))
         found = answer(picture, tmp_path / "x", network)
         assert found is None or not found.is_sure
+
+
+def reason(picture: Array, path: Path) -> str:
+    with pytest.raises(ValueError, match="x") as caught:
+        read_digit(saved(picture, path))
+    return str(caught.value)
+
+
+def test_what_is_crossed_out_is_refused(tmp_path: Path) -> None:
+    for digit in range(0, 10, 3):
+        picture = photo_kinds.NO_DIGIT["crossed out"](by_pen(digit), seed("crossed", digit))
+        assert "nothing crossed out" in reason(picture, tmp_path / "x")
+
+
+def test_a_light_that_fades_the_strokes_is_named(tmp_path: Path) -> None:
+    def nine(random: Random) -> Scene:
+        scene = Scene()
+        scene.put(by_pen(9)(random, 160, 15), WIDTH / 2, HEIGHT / 2)
+        scene.light *= 0.65
+        return scene
+
+    for number in range(3):
+        scene = nine(seed("nine", number))
+        spot = np.exp(-((X - 190) ** 2 + (Y - 270) ** 2) / 2 / 50**2)  # over its tail
+        scene.lay(0.9 * spot, (1.5, 1.5, 1.5))
+        assert "use no flash" in reason(scene.photograph(seed("spot", number)), tmp_path / "x")
+        scene = nine(seed("nine", number))
+        scene.light *= 1 + 0.5 * spot  # brighter, and the ink with it
+        assert read_digit(saved(scene.photograph(seed("spot", number)), tmp_path / "x")) is not None
 
 
 @pytest.mark.parametrize("name", BROKEN)
