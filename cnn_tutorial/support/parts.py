@@ -118,7 +118,8 @@ def choose(strokes: Mask, steps: Mask) -> Strokes | None:
         return Strokes(chosen, SEVERAL)
     if (chosen & edge).sum() > edge.sum() * 0.15:
         return Strokes(chosen, NO_STROKES)
-    if at_edge[main] and max(np.divide(_cropped(chosen).shape, strokes.shape)) < FILLED:
+    filled = FILLED if max(strokes.shape) > MNIST_SIDE else 0.7  # MNIST's are 20 pixels long
+    if at_edge[main] and max(np.divide(_cropped(chosen).shape, strokes.shape)) < filled:
         return Strokes(chosen, AT_EDGE)
     return Strokes(chosen, _against(_cropped(chosen)))
 

@@ -20,6 +20,7 @@ from scenes import (
     Y,
     by_pen,
     covered,
+    of_mnist,
     strokes,
     written,
 )
@@ -120,10 +121,20 @@ def reason(picture: Array, path: Path) -> str:
     return str(caught.value)
 
 
-def test_what_is_crossed_out_is_refused(tmp_path: Path) -> None:
-    for digit in range(0, 10, 3):
-        picture = photo_kinds.NO_DIGIT["crossed out"](by_pen(digit), seed("crossed", digit))
-        assert "nothing crossed out" in reason(picture, tmp_path / "x")
+def test_crossed_out_is_refused_and_dotted_is_not(tmp_path: Path) -> None:
+    for number in range(6):
+        write = of_mnist(all_digits().test.tensors[0][number, 0].double().numpy())
+        crossed = photo_kinds.NO_DIGIT["crossed out"](write, seed("crossed", number))
+        assert "nothing crossed out" in reason(crossed, tmp_path / "x")
+        dotted = photo_kinds.ONE_DIGIT["dotted"](write, seed("dotted", number))
+        assert read_digit(saved(dotted, tmp_path / "x")) is not None
+
+
+def test_two_digits_are_two_however_near(tmp_path: Path) -> None:
+    scene = Scene()
+    for x in (WIDTH / 2 - 12, WIDTH / 2 + 12):
+        scene.put(covered(strokes("50,0 50,100", seed("one", 1)), 160, 15), x, HEIGHT / 2)
+    assert "several digits" in reason(scene.photograph(seed("ones", 1)), tmp_path / "x")
 
 
 def test_a_light_that_fades_the_strokes_is_named(tmp_path: Path) -> None:
