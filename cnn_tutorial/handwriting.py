@@ -230,7 +230,7 @@ def _glares(paper: Grey, darkness: Grey, mask: Mask) -> bool:
     behind, strength = paper[mask], maximum_filter(darkness, 5)[mask]
     low, high = np.quantile(behind, (0.05, 0.95))
     faint = (strength < FAINT * np.quantile(strength, 0.9)).mean()
-    if high < 1.05 * low or faint < 0.05:
+    if high < 1.05 * low or faint < 0.02:
         return False
     return bool(np.corrcoef(np.log(behind), np.log(strength))[0, 1] < -0.6)
 
