@@ -1,5 +1,6 @@
 """The files beside the code: they parse, agree with each other, and name what there is."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -118,6 +119,23 @@ def test_the_hosted_build_is_pinned_by_hashes() -> None:
     wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["docs"], "setuptools>=77"]
     for line in map(Requirement, wanted):
         assert line.specifier.contains(versions[canonicalize_name(line.name)]), line
+
+
+def test_what_checks_the_scripts_is_pinned_and_looks_at_all_that_are_ours() -> None:
+    package = json.loads(read("package.json"))
+    assert package["private"]
+    assert not package.get("dependencies")
+    for version in package["devDependencies"].values():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert "npm run --silent check" in read(".ci/run")
+    scripts = "docs/assets/scripts/*.js"
+    others = "docs/assets/scripts/iframe-worker.js"
+    assert json.loads(read("biome.json"))["files"]["includes"] == [scripts, f"!{others}"]
+    types = json.loads(read("tsconfig.json"))
+    assert (types["include"], types["exclude"]) == ([scripts], [others])
+    assert types["compilerOptions"]["checkJs"]
+    found = [path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*.*js")]
+    assert {path.parent.as_posix() for path in found} == {"docs/assets/scripts"}
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)

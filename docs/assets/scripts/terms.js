@@ -7,15 +7,20 @@ tip.role = "tooltip";
 tip.popover = "manual"; // above everything, and cut off by nothing
 document.querySelector("article").append(tip);
 
+/** @type {Promise<Document>} */
 let glossary; // the page, once somebody asks
+/** @type {HTMLAnchorElement} */
 let shown = null; // the term whose sentence is seen, or on its way
+/** @type {number} */
 let timer;
 
-function read(address) {
+function read(/** @type {string} */ address) {
   glossary ??= fetch(address)
     .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
     .then((text) => new DOMParser().parseFromString(text, "text/html"));
-  glossary.catch(() => (glossary = undefined)); // to be asked again
+  glossary.catch(() => {
+    glossary = undefined; // to be asked again
+  });
   return glossary;
 }
 
@@ -27,7 +32,7 @@ function hide() {
 }
 
 // Say whether there is a sentence to be shown.
-async function show(term) {
+async function show(/** @type {HTMLAnchorElement} */ term) {
   hide();
   shown = term;
   let entry;
@@ -38,7 +43,7 @@ async function show(term) {
     return false;
   }
   if (shown !== term) return true; // the reader has gone on
-  const sentence = entry.cloneNode(true);
+  const sentence = /** @type {Element} */ (entry.cloneNode(true));
   sentence.querySelector("a")?.remove();
   tip.replaceChildren(...sentence.childNodes);
   tip.showPopover();
@@ -52,10 +57,12 @@ async function show(term) {
   return true;
 }
 
-const termOf = (event) => event.target.closest?.("a.term");
+/** @type {(event: Event) => HTMLAnchorElement} */
+const termOf = (event) => /** @type {Element} */ (event.target).closest?.("a.term");
+const isInTip = (/** @type {Event} */ event) => tip.contains(/** @type {Node} */ (event.target));
 
 // Whoever uses keys has the sentences before the first term is reached.
-const first = document.querySelector("a.term").pathname;
+const first = /** @type {HTMLAnchorElement} */ (document.querySelector("a.term")).pathname;
 document.addEventListener("focusin", () => read(first), { once: true });
 document.addEventListener("focusin", (event) => {
   if (termOf(event)?.matches(":focus-visible")) show(termOf(event));
@@ -68,21 +75,22 @@ document.addEventListener("keydown", (event) => {
 // A mouse may pass over a term, and may go from a term to its sentence.
 document.addEventListener("pointerover", (event) => {
   const term = event.pointerType === "mouse" && termOf(event);
-  if (!term && !tip.contains(event.target)) return;
+  if (!term && !isInTip(event)) return;
   clearTimeout(timer);
   if (term && term !== shown) timer = setTimeout(show, 150, term);
 });
 document.addEventListener("pointerout", (event) => {
-  if (event.pointerType !== "mouse" || !(termOf(event) || tip.contains(event.target))) return;
+  if (event.pointerType !== "mouse" || !(termOf(event) || isInTip(event))) return;
   clearTimeout(timer);
   if (!shown?.matches(":focus-visible")) timer = setTimeout(hide, 250);
 });
 
+/** @type {HTMLAnchorElement} */
 let touched = null; // a term whose sentence is not seen yet
 document.addEventListener("pointerdown", (event) => {
   const term = termOf(event);
   touched = event.pointerType !== "mouse" && term !== shown ? term : null;
-  if (term !== shown && !tip.contains(event.target)) hide();
+  if (term !== shown && !isInTip(event)) hide();
 });
 document.addEventListener("click", async (event) => {
   const term = termOf(event);
