@@ -205,27 +205,44 @@ def matrices(
 
 @drawn
 def slide(
-    x: Tensor, feature_map: Tensor, row: int, column: int, *, kernel_size: int, stride: int = 1
+    x: Tensor,
+    feature_map: Tensor,
+    row: int,
+    column: int,
+    *,
+    kernels: Mapping[str, Tensor] | None = None,
+    **settings: int,
 ) -> Drawing:
     """Show an input beside its output: the window at one position, and the value that it makes.
 
+    The drawing keeps the numbers too, so that a page can let its readers step on from here, take
+    another kernel, and change the settings that are given.
+
     Args:
         x: The input, (H, W).
-        feature_map: What a convolution or pooling without padding makes of it, (H', W').
+        feature_map: What a convolution or pooling makes of it, (H', W').
         row: Row of the output.
         column: Column of the output.
-        kernel_size: Height and width of the window.
-        stride: Pixels from one window to the next.
+        kernels: Kernels (kH, kW) by their names, of which the first made the output. Without them
+            it is a pooling, and `kernel_size` is given.
+        settings: `kernel_size`, `stride`, `padding` and `dilation`, as in PyTorch.
     """
-    top, left = row * stride, column * stride
-    window, answer = (top, left, kernel_size, kernel_size), (row, column, 1, 1)
-    drawing = trail({"input": (x, window), "output": (feature_map, answer)})
+    named = [(name, kernel.tolist()) for name, kernel in (kernels or {}).items()]
+    size = settings.get("kernel_size") or len(named[0][1])
+    size = settings.get("dilation", 1) * (size - 1) + 1
+    padded = F.pad(x, [settings.get("padding", 0)] * 4)
+    top, left = (place * settings.get("stride", 1) for place in (row, column))
+    window, answer = (top, left, size, size), (row, column, 1, 1)
+    drawing = trail({"input": (padded, window), "output": (feature_map, answer)})
     drawing.alt = (
-        f"Input of {x.shape[0]} by {x.shape[1]} with a frame around the {kernel_size} by "
-        f"{kernel_size} window at row {top}, column {left}; an arrow to row {row}, column {column} "
+        f"Input of {padded.shape[0]} by {padded.shape[1]} with a frame around the {size} by {size} "
+        f"window at row {top}, column {left}; an arrow to row {row}, column {column} "
         f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is "
         f"{float(feature_map[row, column].detach()):.2f}"
     )
+    values = [[round(value, 6) for value in values] for values in x.tolist()]
+    place = {"row": row, "column": column}
+    drawing.values = {"x": values, "kernels": named, "settings": settings} | place
     return drawing
 
 

@@ -73,9 +73,11 @@ class Drawing(figure.Figure):
     Attributes:
         alt: What is seen, in words.
         narrow: The same for a phone, where it is laid out anew.
+        values: The numbers that it shows, if a page can make more of them than a picture.
     """
 
     narrow: "Drawing | None" = None
+    values: dict[str, Any] | None = None
 
     def __init__(self, alt: str = "") -> None:
         """Make an empty drawing."""
@@ -157,6 +159,8 @@ class Drawing(figure.Figure):
             small, said = self.narrow._repr_mimebundle_()
             if small != shown:
                 about[SVG]["narrow"] = said[SVG] | {"svg": small[SVG]}
+            if self.values:
+                about[SVG]["values"] = self.values
         return shown, about
 
 

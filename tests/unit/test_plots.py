@@ -1,5 +1,6 @@
 """Figures of the pages: what they show and say is in the tensors."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from torch import Tensor
 from cnn_tutorial import plots
 from cnn_tutorial.shapes import conv_output_size
 from cnn_tutorial.support import colors
+from cnn_tutorial.support.drawing import SVG
 
 KERNEL = to_rgb(colors.KERNEL)
 
@@ -227,6 +229,23 @@ def test_slide_says_the_value_that_the_window_makes(digits: Tensor, stride: int)
         f"an arrow to row {row}, column {column} of the output of {side} by {side}, "
         f"which is {value:.2f}"
     )
+
+
+def test_slide_keeps_its_numbers_for_the_page(digits: Tensor) -> None:
+    x = digits[:1]
+    feature_map = F.conv2d(x, SOBEL[None, None], stride=2, padding=1)[0, 0]
+    named = {"edges": SOBEL, "blur": torch.ones(3, 3) / 9}
+    settings = {"stride": 2, "padding": 1, "dilation": 1}
+    drawing = plots.slide(x[0, 0], feature_map, 3, 4, kernels=named, **settings)
+    assert "Input of 30 by 30 with a frame around the 3 by 3 window at row 6, col" in drawing.alt
+    shown, about = drawing._repr_mimebundle_()
+    assert set(shown) == {SVG}
+    values = json.loads(json.dumps(about[SVG]["values"]))
+    assert torch.allclose(torch.tensor(values["x"]), x[0, 0], atol=1e-6)
+    assert [name for name, _ in values["kernels"]] == [*named]
+    assert torch.equal(torch.tensor(values["kernels"][0][1]), SOBEL)
+    assert values["settings"] == settings
+    assert (values["row"], values["column"]) == (3, 4)
 
 
 def test_trail_leads_from_frame_to_frame(digits: Tensor) -> None:
