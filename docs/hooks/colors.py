@@ -9,7 +9,7 @@ from mkdocs.structure.files import Files
 from cnn_tutorial.support import colors
 
 SHEET = "assets/styles/site.css"
-MEANINGS = ("input", "kernel", "output", "right", "wrong")
+MEANINGS = ("input", "kernel", "output", "right", "wrong", "below", "above")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:

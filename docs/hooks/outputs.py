@@ -155,6 +155,7 @@ class Outputs:
             return ""
         data: bytes | str
         name = f"figure-{len(self.files)}"
+        values = about.get("values")
         if kind == "image/svg+xml":
             suffix, themes = "svg", ["#only-light", "#only-dark"]
             if small := about.get("narrow"):
@@ -177,6 +178,9 @@ class Outputs:
         sized = f"{{ width={round(float(width))} height={round(float(height))} loading=lazy }}"
         alt = re.sub(r"([][\\`*_<])", r"\\\1", " ".join(alt.split()))
         images = [f"![{alt}]({link}{theme}){sized}" for theme in themes]
+        if values:  # where scripts run, readers step on from here
+            self.files[f"{PurePosixPath(name).stem}.json"] = json.dumps(values)
+            images = ["<conv-stepper>", *images, "</conv-stepper>"]
         return "\n".join(['<figure markdown="span">', *images, "</figure>"])
 
     def _keep(self, block: str) -> str:

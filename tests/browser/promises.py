@@ -12,6 +12,7 @@ from hosting import Host, listen, settle
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from playwright.sync_api import Browser, expect
+from stepping import STEPPING
 from walking import walk
 
 from cnn_tutorial.support import colors
@@ -213,7 +214,8 @@ def images_are_there(visit: Visit, theme: Theme) -> object:
 def figures_follow_the_theme(visit: Visit, theme: Theme) -> object:
     """Of each drawing the file of the theme is seen, in a light ink in the dark and vice versa."""
     page = visit.page
-    themed = "figure img:is([src*='#only-'], [src*='.svg'])"  # photographs have one file for both
+    # Photographs have one file for both, and what is stepped through is no image.
+    themed = "figure img:is([src*='#only-'], [src*='.svg']):not(conv-stepper img)"
     images, visible = page.locator(themed), page.locator(f"{themed} >> visible=true")
     sources = [str(image.get_attribute("src")) for image in visible.all()]
     if 2 * len(sources) != images.count() or not all(s.endswith(f"#only-{theme}") for s in sources):
@@ -290,6 +292,7 @@ FIRST: list[Callable[[Visit], object]] = [
     it_is_light,
     everything_is_reached_by_tab,
     a_touch_explains_a_term,
+    *STEPPING,
     it_fits_the_window,
     nothing_is_cut_at_the_desk,
     copy_buttons_cover_no_code,

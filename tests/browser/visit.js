@@ -66,6 +66,9 @@ visit.missing = async () => {
 };
 
 visit.unfold = () => visit.all("details").forEach((details) => (details.open = true));
+const isFolded = (element) =>
+  (element.localName === "summary" && !element.parentElement.open) ||
+  element.matches(".open[aria-expanded=false]"); // a button that opens an element
 
 // Nothing moves by itself any more, so that the page can be looked at after each key.
 visit.still = () => {
@@ -238,7 +241,7 @@ visit.look = () => {
   if (element.matches("a.term") && !visit.isExplained(element)) {
     wrong.push(say(element, "does not say what it is"));
   }
-  return [wrong, element.localName === "summary" && !element.parentElement.open];
+  return [wrong, isFolded(element)];
 };
 
 visit.missed = () => {

@@ -36,3 +36,8 @@ if (
 ) {
   import("./terms.js");
 }
+
+// What a reader plays with comes after the text, where it can be fetched.
+for (const name of ["conv-stepper"]) {
+  if (document.querySelector(name) && location.protocol !== "file:") import(`./${name}.js`);
+}
