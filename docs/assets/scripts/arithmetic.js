@@ -39,29 +39,24 @@ export function conv2d(x, kernel, bias = null, { stride = 1, padding = 0, dilati
   );
 }
 
-/** Keep the largest value of each window of `x`, (N, C, H, W), channel by channel. */
-export function maxPool2d(
-  /** @type {Images} */ x,
-  /** @type {IntOrPair} */ kernelSize,
-  /** @type {PoolSettings} */ settings = {},
-) {
-  return pool(x, kernelSize, settings, (window) =>
-    Math.max(...window.map((value) => value ?? -Infinity)),
-  );
-}
+/**
+ * Keep the largest value of each window of `x`, (N, C, H, W), channel by channel.
+ *
+ * @type {(x: Images, kernelSize: IntOrPair, settings?: PoolSettings) => Images}
+ */
+export const maxPool2d = (x, kernelSize, settings = {}) =>
+  pool(x, kernelSize, settings, (window) => Math.max(...window.map((value) => value ?? -Infinity)));
 
 /**
  * Take the mean of each window of `x`, (N, C, H, W), channel by channel. The zeros of the padding
  * count in it; what a last window has beyond the padding does not.
+ *
+ * @type {(x: Images, kernelSize: IntOrPair, settings?: PoolSettings) => Images}
  */
-export function avgPool2d(
-  /** @type {Images} */ x,
-  /** @type {IntOrPair} */ kernelSize,
-  /** @type {Omit<PoolSettings, "dilation">} */ settings = {},
-) {
-  const add = (/** @type {number} */ sum, /** @type {number} */ value) => sum + (value ?? 0);
-  return pool(x, kernelSize, settings, (window) => window.reduce(add, 0) / window.length);
-}
+export const avgPool2d = (x, kernelSize, settings = {}) =>
+  pool(x, kernelSize, settings, (window) => window.reduce(add, 0) / window.length);
+
+const add = (/** @type {number} */ sum, /** @type {number} */ value = 0) => sum + value;
 
 /**
  * Make one number of each window, in which what lies in the padding is undefined.
@@ -95,37 +90,33 @@ export const linear = (x, weight, bias) =>
 export function softmax(logits) {
   const highest = Math.max(...logits); // so that no power overflows
   const powers = logits.map((logit) => Math.exp(logit - highest));
-  const total = powers.reduce((sum, power) => sum + power, 0);
+  const total = powers.reduce(add, 0);
   return powers.map((power) => power / total);
 }
 
-/** Return the height and width that a convolution makes of an input. */
-export function convOutputSize(
-  /** @type {IntOrPair} */ size,
-  /** @type {IntOrPair} */ kernelSize,
-  /** @type {IntOrPair} */ stride = 1,
-  /** @type {IntOrPair} */ padding = 0,
-  /** @type {IntOrPair} */ dilation = 1,
-) {
-  return outputSize({ size, kernel_size: kernelSize, stride, padding, dilation });
-}
+/**
+ * Return the height and width that a convolution makes of an input.
+ *
+ * @type {(size: IntOrPair, kernelSize: IntOrPair, stride?: IntOrPair, padding?: IntOrPair, dilation?: IntOrPair) => number[]}
+ */
+export const convOutputSize = (size, kernel_size, stride = 1, padding = 0, dilation = 1) =>
+  outputSize({ size, kernel_size, stride, padding, dilation });
 
-/** Return the height and width that a pooling layer makes of an input. */
-export function poolOutputSize(
-  /** @type {IntOrPair} */ size,
-  /** @type {IntOrPair} */ kernelSize,
-  /** @type {IntOrPair} */ stride = kernelSize, // the windows lie side by side
-  /** @type {IntOrPair} */ padding = 0,
-  /** @type {IntOrPair} */ dilation = 1,
-  ceilMode = false,
-) {
-  const [ps, ks] = [asPair("padding", padding, 0), asPair("kernel_size", kernelSize)];
+/**
+ * Return the height and width that a pooling layer makes of an input. By default its windows lie
+ * side by side.
+ *
+ * @type {(size: IntOrPair, kernelSize: IntOrPair, stride?: IntOrPair, padding?: IntOrPair, dilation?: IntOrPair, ceilMode?: boolean) => number[]}
+ */
+export function poolOutputSize(size, kernel_size, stride, padding = 0, dilation = 1, ceilMode) {
+  const [ps, ks] = [asPair("padding", padding, 0), asPair("kernel_size", kernel_size)];
   if (ps.some((p, axis) => p > Math.floor(ks[axis] / 2)))
     throw new RangeError(
       "padding must be at most half of kernel_size, rounded down; " +
-        `got padding ${repr(padding)} and kernel_size ${repr(kernelSize)}`,
+        `got padding ${repr(padding)} and kernel_size ${repr(kernel_size)}`,
     );
-  return outputSize({ size, kernel_size: kernelSize, stride, padding, dilation }, ceilMode);
+  stride ??= kernel_size;
+  return outputSize({ size, kernel_size, stride, padding, dilation }, ceilMode);
 }
 
 /**
@@ -174,11 +165,7 @@ export const receptiveField = (layers) =>
  * Return where the elements of each window lie, first down and then across: what is below 0, or
  * beyond the input, lies in the padding.
  *
- * @param {number[]} counts of windows, down and across
- * @param {IntOrPair} kernelSize
- * @param {IntOrPair} stride
- * @param {IntOrPair} padding
- * @param {IntOrPair} dilation
+ * @type {(counts: number[], kernelSize: IntOrPair, stride?: IntOrPair, padding?: IntOrPair, dilation?: IntOrPair) => number[][][]}
  */
 export function windowsOf(counts, kernelSize, stride = 1, padding = 0, dilation = 1) {
   const [ks, ss] = [asPair("kernel_size", kernelSize), asPair("stride", stride)];

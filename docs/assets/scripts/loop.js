@@ -24,7 +24,7 @@ export class Loop {
 
   /** Mark the lines. */
   mark() {
-    if (!this.lines.length || !("highlights" in CSS)) return;
+    if (!this.lines.length || !("highlights" in CSS) || CSS.highlights.has("step")) return;
     if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets.push(sheet);
     const ranges = this.lines.map(([line], n) => this.range(this.lines[n].index, line));
     CSS.highlights.set("step", new Highlight(...ranges));
