@@ -20,6 +20,13 @@ WITH_A_LOOP = ("breakdown/convolution", "breakdown/pooling")  # that does what i
 NONSENSE = ["0", "-3", "2.5", "", "1000000", "99999999999999999999", "1e300"]
 
 
+# Where the name that was marked last stands in the loop, scrolled to.
+WORD = """() => {
+  range.startContainer.parentElement.scrollIntoView({ block: "center", behavior: "instant" });
+  return range.getBoundingClientRect().toJSON();
+}"""
+
+
 class Stepper:
     """One stepper of a page, opened, and the numbers that the page gave it."""
 
@@ -46,8 +53,8 @@ class Stepper:
         pool = F.avg_pool2d if name == "average" else F.max_pool2d
         return pool(x, **settings)[0, 0]
 
-    def at(self, selector: str) -> Locator:
-        return self.element.locator(selector)
+    def at(self, selector: str, **having: Any) -> Locator:
+        return self.element.locator(selector, **having)
 
     def says(self, row: int, column: int, output: Tensor) -> None:
         """Expect that the number at a place of the output is shown."""
@@ -150,6 +157,34 @@ def the_window_is_moved_by_touch(visit: "Visit") -> object:
     return None
 
 
+def names_of_the_loop_say_what_they_hold(visit: "Visit") -> object:
+    """A name in the code that is pointed at, or focused below the figure, is shown in it."""
+    if visit.name not in WITH_A_LOOP:
+        return None
+    for stepper in steppers(visit):
+        names = stepper.at(".names button").all_inner_texts()
+        if not {"i", "j", "window"} <= set(names):
+            return names
+        for name in names:
+            stepper.at(".names button", has_text=re.compile(f"^{name}$")).focus()
+            expect(stepper.at(".tell")).to_have_text(re.compile(f"^{name} is .+[.]$"))
+            marked = visit.page.evaluate("[...CSS.highlights.get('name')].map(String)")
+            if set(marked) != {name}:
+                return name, marked
+        if visit.size == "desk":
+            stepper.at(".names button", has_text="window").focus()
+            visit.page.evaluate("() => { window.range = [...CSS.highlights.get('name')].at(-1) }")
+            stepper.at(".names button").first.focus()
+            box = visit.page.evaluate(WORD)
+            visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            expect(stepper.at(".tell")).to_have_text(re.compile("^window is .+[.]$"))
+        stepper.at(".output svg").focus()
+        visit.page.keyboard.press("ArrowUp")
+        if visit.page.evaluate("CSS.highlights.has('name')"):
+            return "the name is still marked"
+    return None
+
+
 def touch(element: Locator, visit: "Visit", part: float) -> None:
     element.evaluate("e => e.scrollIntoView({ block: 'center', behavior: 'instant' })")
     box = element.bounding_box()
@@ -216,5 +251,6 @@ STEPPING = [
     it_begins_with_the_numbers_of_the_page,
     the_window_is_moved_by_keys,
     the_window_is_moved_by_touch,
+    names_of_the_loop_say_what_they_hold,
     what_is_edited_is_computed,
 ]

@@ -3,7 +3,7 @@
 // as JSON. Where this does not run, the figure stays.
 import { avgPool2d, conv2d, maxPool2d, windowsOf } from "./arithmetic.js";
 import { Loop } from "./loop.js";
-import { boxes, CONTROLS, frame, paint, placeIn, STYLE, write } from "./stepper-view.js";
+import { boxes, CONTROLS, frame, paint, placeIn, write } from "./stepper-view.js";
 
 /** @type {Record<string, number>} */
 const MOST = { kernel_size: 5, padding: 5 }; // so that there is room for the numbers
@@ -16,9 +16,8 @@ class ConvStepper extends HTMLElement {
   connectedCallback() {
     if (this.shadowRoot) return;
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [STYLE];
     root.innerHTML =
-      '<button type="button" class="open" aria-expanded="false">Step through it</button>' +
+      '<button type="button" class="open" part="open" aria-expanded="false">Step through it</button>' +
       "<slot></slot><div hidden></div>";
     this.view = root.querySelector("div");
     root.querySelector("button").addEventListener("click", () => this.toggle());
@@ -31,21 +30,28 @@ class ConvStepper extends HTMLElement {
 
   /** Show what can be stepped through, or the picture again. */
   async toggle() {
-    const isOpen = this.view.hidden;
+    const isOpen = !!this.view.hidden;
+    const [button, picture] = this.shadowRoot.querySelectorAll("button, slot");
     if (isOpen && !this.x) await this.load();
     if (!isOpen) this.disconnectedCallback();
-    const [button, picture] = this.shadowRoot.querySelectorAll("button, slot");
     this.view.hidden = !isOpen;
-    /** @type {HTMLElement} */ (picture).hidden = isOpen;
+    picture.toggleAttribute("hidden", isOpen);
     button.textContent = isOpen ? "Back to the picture" : "Step through it";
     button.ariaExpanded = String(isOpen);
+    button.setAttribute("part", isOpen ? "" : "open");
     this.style.paddingBottom = isOpen ? "0" : "";
   }
 
   async load() {
-    const values = await (
-      await fetch(this.querySelector("img").src.replace(/\.svg.*/, ".json"))
-    ).json();
+    const numbers = this.querySelector("img").src.replace(/\.svg.*/, ".json");
+    const looks = new URL("../styles/conv-stepper.css", import.meta.url);
+    const [values, css] = await Promise.all([
+      fetch(numbers).then((answer) => answer.json()),
+      fetch(looks).then((answer) => answer.text()),
+    ]);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    this.shadowRoot.adoptedStyleSheets.push(sheet);
     /** @type {number[][]} the input, (H, W) */
     this.x = values.x;
     /** @type {Map<string, number[][]>} (kH, kW) each, by name; none for a pooling */
@@ -75,6 +81,7 @@ class ConvStepper extends HTMLElement {
       this.bias = Number(this.at(".bias").value);
       this.compute();
     });
+    this.follow();
     this.listen(this.at(".input svg"), () => this.pixel ?? this.middle(), this.touch);
     this.listen(this.at(".output svg"), () => [this.row, this.column], this.go);
     this.pick();
@@ -98,12 +105,12 @@ class ConvStepper extends HTMLElement {
     this.at(".bar").append(label);
   }
 
-  /** Call what is to be done with the place that is pointed at, or that the arrow keys lead to. */
-  listen(
-    /** @type {SVGSVGElement} */ svg,
-    /** @type {() => number[]} */ place,
-    /** @type {(row: number, column: number) => void} */ act,
-  ) {
+  /**
+   * Call what is to be done with the place that is pointed at, or that the arrow keys lead to.
+   *
+   * @type {(svg: SVGSVGElement, place: () => number[], act: (row: number, column: number) => void) => void}
+   */
+  listen(svg, place, act) {
     const point = (/** @type {PointerEvent} */ event) => {
       if (event.type === "pointerdown") this.pause();
       if (!this.timer && this.map) act.call(this, ...placeIn(svg, event));
@@ -175,6 +182,7 @@ class ConvStepper extends HTMLElement {
     this.row = Math.max(0, Math.min(row, this.map.length - 1));
     this.column = Math.max(0, Math.min(column, this.map[0].length - 1));
     this.pixel = null;
+    this.view.dataset.name = "";
     const [rows, columns] = [this.windows[0][this.row], this.windows[1][this.column]];
     const result = this.map[this.row][this.column];
     frame(this.at(".input svg"), "kernel", rows, columns);
@@ -182,7 +190,7 @@ class ConvStepper extends HTMLElement {
     this.say(write(this, rows, columns, result));
     this.at("code").textContent = this.loop.with(this.row, this.column);
     if (isMade) this.loop.clear();
-    else this.loop.mark();
+    else this.loop.mark("step");
   }
 
   /** Show all numbers of the output that read a pixel. */
@@ -201,6 +209,50 @@ class ConvStepper extends HTMLElement {
     this.say(`${windows} the pixel at row ${this.pixel[0]}, column ${this.pixel[1]}.`);
   }
 
+  /** Have the names of the loop say what they hold, here and where they stand in the code. */
+  follow() {
+    const names = ["i", "j", "window", "kernel"].filter(
+      (name) => this.loop.find(`\\b${name}\\b`).length,
+    );
+    this.at(".names").hidden = !names.length;
+    for (const name of names) {
+      const button = document.createElement("button");
+      button.textContent = name;
+      for (const event of ["pointerenter", "focus"])
+        button.addEventListener(event, () => this.show(name));
+      for (const event of ["pointerleave", "blur"])
+        button.addEventListener(
+          event,
+          () => this.view.dataset.name && this.go(this.row, this.column),
+        );
+      this.at(".names").append(button);
+    }
+    this.loop.follow((name) => names.includes(name) && !this.timer && this.show(name));
+  }
+
+  /** Show what a name of the loop holds. */
+  show(/** @type {string} */ name) {
+    if (!this.map || !this.isConnected || this.view.hidden) return;
+    this.pause();
+    this.go(this.row, this.column);
+    const { row, column, map } = this;
+    const size = `${this.kernel.length} by ${this.kernel.length}`;
+    const svg = this.at(".output svg");
+    if (name === "i") frame(svg, "output", [row], [...map[0].keys()]);
+    if (name === "j") frame(svg, "output", [...map.keys()], [column]);
+    this.view.dataset.name = name;
+    this.loop.mark("name", name);
+    /** @type {Record<string, string>} */
+    const holds = {
+      i: `${row}, the row of the output`,
+      j: `${column}, the column of the output`,
+      window: `the ${size} numbers of the input in the frame`,
+      kernel: `the ${size} weights`,
+    };
+    this.say(`${name} is ${holds[name]}.`);
+  }
+
+  /** @returns {number[]} the pixel in the middle of the window */
   middle() {
     const half = (/** @type {number[]} */ places) => places[places.length >> 1];
     return [half(this.windows[0][this.row]), half(this.windows[1][this.column])];

@@ -1,40 +1,38 @@
-// The loop of the page that does what a figure after it shows: its lines are marked while the
-// window moves, where the browser can mark text.
-
-const STEP = /^ *window = .*$|^ *\w+\[i, j\] = .*$/gm; // what is done for each number of the output
-
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(
-  "::highlight(step) { background: color-mix(in srgb, var(--kernel) 35%, transparent) }",
-);
+// The loop of the page that does what a figure after it shows: its lines, and the names in it, are
+// marked where the browser can mark text.
+const STEP = / *window = .*| *\w+\[i, j\] = .*/g; // what is done for each number of the output
 
 export class Loop {
   constructor(/** @type {Element} */ figure) {
     const isBefore = (/** @type {Element} */ code) =>
       code.compareDocumentPosition(figure) & Node.DOCUMENT_POSITION_FOLLOWING;
     const blocks = [...document.querySelectorAll(".language-python code")];
-    this.code = blocks.findLast((code) => isBefore(code) && code.textContent.match(STEP));
-    this.lines = this.code ? [...this.code.textContent.matchAll(STEP)] : [];
+    this.code = blocks.findLast((code) => isBefore(code) && /\[i, j\] = /.test(code.textContent));
+    this.text = this.code?.textContent ?? "";
   }
 
   /** Return the line that makes a number, with its place in the output. */
   with(/** @type {number} */ i, /** @type {number} */ j) {
-    return (this.lines.at(-1)?.[0] ?? "").trim().replace("[i, j]", `[${i}, ${j}]`);
+    const line = this.text.match(STEP)?.at(-1) ?? "";
+    return line.trim().replace("[i, j]", `[${i}, ${j}]`);
   }
 
-  /** Mark the lines. */
-  mark() {
-    if (!this.lines.length || !("highlights" in CSS) || CSS.highlights.has("step")) return;
-    if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets.push(sheet);
-    const ranges = this.lines.map(([line], n) => this.range(this.lines[n].index, line));
-    CSS.highlights.set("step", new Highlight(...ranges));
+  find(/** @type {string | RegExp} */ what) {
+    return [...this.text.matchAll(new RegExp(what, "g"))].filter(([found]) => found.trim());
+  }
+
+  /** Mark the lines that make a step, or a name wherever it stands. */
+  mark(/** @type {string} */ kind, name = "") {
+    if (!("highlights" in CSS) || (!name && CSS.highlights.has(kind))) return;
+    const found = this.find(name ? `\\b${name}\\b` : STEP);
+    CSS.highlights.set(kind, new Highlight(...found.map((match) => this.range(match))));
   }
 
   /** Return where a piece of the code stands, which may lie in many elements. */
-  range(/** @type {number} */ start, /** @type {string} */ text) {
+  range(/** @type {RegExpExecArray} */ { index, 0: text }) {
     const range = new Range();
     const walker = document.createTreeWalker(this.code, NodeFilter.SHOW_TEXT);
-    const [first, last] = [start + text.search(/\S/), start + text.length];
+    const [first, last] = [index + text.search(/\S/), index + text.length];
     for (let at = 0; walker.nextNode(); ) {
       const node = /** @type {Text} */ (walker.currentNode);
       if (at <= first && first < at + node.length) range.setStart(node, first - at);
@@ -44,7 +42,21 @@ export class Loop {
     return range;
   }
 
+  /** Call with the word of the code that is pointed at or touched. */
+  follow(/** @type {(word: string) => void} */ act) {
+    const point = (/** @type {any} */ event) => {
+      const { offsetNode: node, offset } =
+        document.caretPositionFromPoint?.(event.clientX, event.clientY) ?? {};
+      const word = [...(node?.textContent ?? "").matchAll(/\w+/g)].find(
+        ({ index, 0: text }) => index <= offset && offset < index + text.length,
+      );
+      if (word) act(word[0]);
+    };
+    this.code?.addEventListener("pointermove", point);
+    this.code?.addEventListener("pointerdown", point);
+  }
+
   clear() {
-    if ("highlights" in CSS) CSS.highlights.delete("step");
+    for (const kind of ["step", "name"]) if ("highlights" in CSS) CSS.highlights.delete(kind);
   }
 }

@@ -18,66 +18,15 @@ export const CONTROLS = `<div class="bar">
 </div>
 <p class="tell" aria-hidden="true"></p>
 <code></code>
+<p class="names" hidden>What is in</p>
 <p class="said" role="status"></p>`;
 
-export const STYLE = new CSSStyleSheet();
-STYLE.replaceSync(`
-:host { container-type: inline-size; display: block; font-size: 0.7rem; position: relative }
-.open[aria-expanded="false"] { bottom: 0; left: 0; position: absolute }
-.open[aria-expanded="true"] { margin-bottom: 0.8em }
-button, input, select { background: var(--ground); border: 1px solid var(--ink-light); color: inherit;
-  font: inherit; padding: 0.25em 0.6em }
-button { border-color: var(--link); color: var(--link); cursor: pointer; min-height: 2.2em }
-button:disabled { opacity: 0.5 }
-:focus-visible { outline: 0.12rem solid var(--link); outline-offset: 0.1rem }
-.bar { align-items: center; display: flex; flex-wrap: wrap; gap: 0.6em 1.2em }
-.bar input { width: 4em }
-p { margin: 0.6em 0 }
-.problem:empty { display: none }
-.problem { border-left: 0.2rem solid var(--wrong); padding-left: 0.6em }
-.columns { align-items: start; display: grid; gap: 0.4em 1.2em; margin-top: 0.8em;
-  grid-template: "input middle output" auto ". middle sum" 1fr / minmax(0, 1fr) auto minmax(0, 1fr) }
-.impossible .columns { opacity: 0.35 }
-.title { margin: 0 0 0.3em; text-align: center }
-div.input { grid-area: input }
-.middle { grid-area: middle }
-div.output { grid-area: output }
-svg { display: block; overflow: visible; touch-action: pan-y; width: 100% }
-svg * { fill: none; pointer-events: none; vector-effect: non-scaling-stroke }
-svg image { image-rendering: pixelated }
-.input .edge { stroke: var(--input) }
-.output .edge { stroke: var(--output) }
-.padding { stroke: var(--ink-light); stroke-dasharray: 2 3 }
-.frame { stroke-width: 2.5px }
-.frame.kernel { stroke: var(--kernel) }
-.frame.input { stroke: var(--input) }
-.frame:is(.output, .touched) { stroke: var(--output) }
-.frame.touched { stroke-width: 1.5px }
-.veil { fill: var(--ground); opacity: 0.85 }
-.products { border: 2.5px solid var(--kernel); display: grid; font-variant-numeric: tabular-nums;
-  margin-inline: auto; width: max-content }
-.products label { border: 1px solid var(--line); display: grid; min-width: 3.9em; padding: 0.2em;
-  text-align: center }
-.products input { border: 0; border-bottom: 2px solid var(--kernel); box-sizing: border-box;
-  min-width: 100%; padding: 0; text-align: center; width: 0 }
-.products b.most { box-shadow: inset 0 -0.2rem var(--output) }
-.products .outside { color: var(--ink-light) }
-.sum { grid-area: sum; text-align: center }
-.sum input { width: 4.5em }
-.sum > span { display: block }
-.sum b { display: inline-block; box-shadow: inset 0 -0.15rem var(--output); font-size: 1.2em }
-.pooling :is(.sum label, .products input, .products span) { display: none }
-.said { clip-path: inset(50%); height: 1px; margin: 0; overflow: hidden; position: absolute; width: 1px }
-@container (max-width: 32rem) {
-  .columns { grid-template: "input output" "middle middle" "sum sum" / 1fr 1fr }
-}`);
-
-/** Lay out the numbers of a window: a pixel, its weight, which can be edited, and their product. */
-export function boxes(
-  /** @type {HTMLElement} */ place,
-  /** @type {number[][]} */ kernel,
-  /** @type {(i: number, j: number, weight: number) => void} */ edit,
-) {
+/**
+ * Lay out the numbers of a window: a pixel, its weight, which can be edited, and their product.
+ *
+ * @type {(place: HTMLElement, kernel: number[][], edit: (i: number, j: number, weight: number) => void) => void}
+ */
+export function boxes(place, kernel, edit) {
   place.style.gridTemplateColumns = `repeat(${kernel.length}, auto)`;
   place.replaceChildren(
     ...kernel.flatMap((weights, i) =>
@@ -97,10 +46,7 @@ export function boxes(
 /**
  * Write the numbers of a window and what they make, and return that as a sentence.
  *
- * @param {any} stepper
- * @param {number[]} rows
- * @param {number[]} columns
- * @param {number} result
+ * @type {(stepper: any, rows: number[], columns: number[], result: number) => string}
  */
 export function write(stepper, rows, columns, result) {
   const { x, kernel, isPooling, bias } = stepper;
@@ -133,13 +79,12 @@ export function write(stepper, rows, columns, result) {
   return `${where}: the ${count} products add up to ${number(sum)}${added}.`;
 }
 
-/** Show a matrix, with its padding, and room for frames over it. */
-export function paint(
-  /** @type {Element} */ host,
-  /** @type {SVGSVGElement} */ svg,
-  /** @type {number[][]} */ matrix,
-  /** @type {number} */ p,
-) {
+/**
+ * Show a matrix, with its padding, and room for frames over it.
+ *
+ * @type {(host: Element, svg: SVGSVGElement, matrix: number[][], padding: number) => void}
+ */
+export function paint(host, svg, matrix, p) {
   const [h, w] = [matrix.length, matrix[0].length];
   const size = (/** @type {number} */ more) =>
     `x="${-more}" y="${-more}" width="${w + 2 * more}" height="${h + 2 * more}"`;
@@ -171,14 +116,12 @@ function picture(/** @type {Element} */ host, /** @type {number[][]} */ matrix) 
   return canvas.toDataURL();
 }
 
-/** Frame pixels, as one where they lie side by side; what comes after them is veiled if it is not made. */
-export function frame(
-  /** @type {SVGSVGElement} */ svg,
-  /** @type {string} */ kind,
-  /** @type {number[]} */ rows,
-  /** @type {number[]} */ columns,
-  isMade = true,
-) {
+/**
+ * Frame pixels, as one where they lie side by side, and veil what comes after them if it is not made.
+ *
+ * @type {(svg: SVGSVGElement, kind: string, rows: number[], columns: number[], isMade?: boolean) => void}
+ */
+export function frame(svg, kind, rows, columns, isMade = true) {
   const [heights, widths] = [rows, columns].map(pieces);
   const rect = (/** @type {number[]} */ [y, height], /** @type {number[]} */ [x, width]) =>
     `<rect class="frame ${kind}" x="${x}" y="${y}" width="${width}" height="${height}"/>`;
