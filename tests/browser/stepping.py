@@ -159,7 +159,7 @@ def the_window_is_moved_by_touch(visit: "Visit") -> object:
 
 def names_of_the_loop_say_what_they_hold(visit: "Visit") -> object:
     """A name in the code that is pointed at, or focused below the figure, is shown in it."""
-    if visit.name not in WITH_A_LOOP:
+    if visit.size != "desk" or visit.name not in WITH_A_LOOP:
         return None
     for stepper in steppers(visit):
         names = stepper.at(".names button").all_inner_texts()
@@ -171,13 +171,12 @@ def names_of_the_loop_say_what_they_hold(visit: "Visit") -> object:
             marked = visit.page.evaluate("[...CSS.highlights.get('name')].map(String)")
             if set(marked) != {name}:
                 return name, marked
-        if visit.size == "desk":
-            stepper.at(".names button", has_text="window").focus()
-            visit.page.evaluate("() => { window.range = [...CSS.highlights.get('name')].at(-1) }")
-            stepper.at(".names button").first.focus()
-            box = visit.page.evaluate(WORD)
-            visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-            expect(stepper.at(".tell")).to_have_text(re.compile("^window is .+[.]$"))
+        stepper.at(".names button", has_text="window").focus()
+        visit.page.evaluate("() => { window.range = [...CSS.highlights.get('name')].at(-1) }")
+        stepper.at(".names button").first.focus()
+        box = visit.page.evaluate(WORD)
+        visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(stepper.at(".tell")).to_have_text(re.compile("^window is .+[.]$"))
         stepper.at(".output svg").focus()
         visit.page.keyboard.press("ArrowUp")
         if visit.page.evaluate("CSS.highlights.has('name')"):
@@ -194,6 +193,8 @@ def touch(element: Locator, visit: "Visit", part: float) -> None:
 
 def what_is_edited_is_computed(visit: "Visit") -> object:
     """A weight, the bias and each setting change the output, or a sentence says why they cannot."""
+    if visit.size != "phone":
+        return None
     for stepper in steppers(visit):
         if stepper.kernels:
             name = next(iter(stepper.kernels))
