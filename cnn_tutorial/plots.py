@@ -219,18 +219,19 @@ def slide(
     another kernel, and change the settings that are given.
 
     Args:
-        x: The input, (H, W).
+        x: The input, (H, W), or (C, H, W), of which the first channel is shown.
         feature_map: What a convolution or pooling makes of it, (H', W').
         row: Row of the output.
         column: Column of the output.
-        kernels: Kernels (kH, kW) by their names, of which the first made the output. Without them
-            it is a pooling, and `kernel_size` is given.
+        kernels: Kernels, (kH, kW) or (C, kH, kW), by their names; the first made the output.
+            Without them it is a pooling, and `kernel_size` is given.
         settings: `kernel_size`, `stride`, `padding` and `dilation`, as in PyTorch.
     """
-    named = [(name, kernel.tolist()) for name, kernel in (kernels or {}).items()]
-    size = settings.get("kernel_size") or len(named[0][1])
+    given = [(name, _stacked(kernel).tolist()) for name, kernel in (kernels or {}).items()]
+    size = settings.get("kernel_size") or len(given[0][1][0])
     size = settings.get("dilation", 1) * (size - 1) + 1
-    padded = F.pad(x, [settings.get("padding", 0)] * 4)
+    channels = _stacked(x)  # (C, H, W)
+    padded = F.pad(channels[0], [settings.get("padding", 0)] * 4)
     top, left = (place * settings.get("stride", 1) for place in (row, column))
     window, answer = (top, left, size, size), (row, column, 1, 1)
     drawing = trail({"input": (padded, window), "output": (feature_map, answer)})
@@ -240,9 +241,11 @@ def slide(
         f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is "
         f"{float(feature_map[row, column].detach()):.2f}"
     )
-    values = [[round(value, 6) for value in values] for values in x.tolist()]
+    if len(channels) > 1:
+        drawing.alt = f"The first of {len(channels)} channels. {drawing.alt}"
+    values = [[[round(v, 6) for v in values] for values in rows] for rows in channels.tolist()]
     place = {"row": row, "column": column}
-    drawing.values = {"x": values, "kernels": named, "settings": settings} | place
+    drawing.values = {"x": values, "kernels": given, "settings": settings} | place
     return drawing
 
 
@@ -340,3 +343,8 @@ def _columns(count: int, longest: float, most: int) -> int:
     """
     most = min(most, int((width() + GAP) / (longest + GAP)) or 1)
     return math.ceil(count / math.ceil(count / most))
+
+
+def _stacked(x: Tensor) -> Tensor:
+    """Return (C, H, W) as it is, and (H, W) as one channel."""
+    return x.reshape(-1, *x.shape[-2:])

@@ -30,8 +30,9 @@ WORD = """() => {
 class Stepper:
     """One stepper of a page, opened, and the numbers that the page gave it."""
 
-    def __init__(self, visit: "Visit", element: Locator) -> None:
-        self.visit, self.page, self.element = visit, visit.page, element
+    def __init__(self, visit: "Visit", number: int) -> None:
+        self.number = number
+        self.element = element = visit.page.locator("conv-stepper").nth(number)
         opener = element.locator(".open")
         if opener.get_attribute("aria-expanded") == "false":
             opener.click()
@@ -39,16 +40,16 @@ class Stepper:
         source = str(element.locator(":scope > img").first.get_attribute("src"))
         file = visit.site.page(visit.name).parent / re.sub(r"\.svg.*", ".json", source)
         self.values: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
-        self.x = torch.tensor(self.values["x"]).double()  # (H, W)
+        self.x = torch.tensor(self.values["x"]).double()  # (C, H, W)
         self.settings: dict[str, Any] = dict(self.values["settings"])
         self.kernels = {n: torch.tensor(kernel).double() for n, kernel in self.values["kernels"]}
         self.row, self.column = self.values["row"], self.values["column"]
 
     def output(self, name: str = "", bias: float = 0) -> Tensor:
         """What PyTorch makes of the input: a feature map, or what a pooling keeps."""
-        x, settings = self.x[None, None], dict(self.settings)
+        x, settings = self.x[None], dict(self.settings)
         if self.kernels:
-            kernel = self.kernels[name or next(iter(self.kernels))][None, None]
+            kernel = self.kernels[name or next(iter(self.kernels))][None]
             return F.conv2d(x, kernel, torch.tensor([bias]).double(), **settings)[0, 0]
         pool = F.avg_pool2d if name == "average" else F.max_pool2d
         return pool(x, **settings)[0, 0]
@@ -65,12 +66,12 @@ class Stepper:
 
     def readers(self, row: int, column: int) -> int:
         """How many windows read a pixel, by PyTorch."""
-        x = torch.zeros_like(self.x)
-        x[row, column] = 1
+        x = torch.zeros_like(self.x[:1])
+        x[0, row, column] = 1
         settings = dict(self.settings)
-        size = settings.pop("kernel_size", 0) or len(next(iter(self.kernels.values())))
+        size = settings.pop("kernel_size", 0) or next(iter(self.kernels.values())).shape[-1]
         ones = torch.ones(1, 1, size, size).double()
-        return int(F.conv2d(x[None, None], ones, **settings).sum())
+        return int(F.conv2d(x[None], ones, **settings).sum())
 
     def neighbour(self, row: int, column: int) -> tuple[int, int]:
         """The place to the right of one, or left of it at the end of a row."""
@@ -78,7 +79,7 @@ class Stepper:
 
 
 def steppers(visit: "Visit") -> list[Stepper]:
-    return [Stepper(visit, element) for element in visit.page.locator("conv-stepper").all()]
+    return [Stepper(visit, n) for n in range(visit.page.locator("conv-stepper").count())]
 
 
 def it_begins_with_the_numbers_of_the_page(visit: "Visit") -> object:
@@ -126,12 +127,14 @@ def the_window_is_moved_by_keys(visit: "Visit") -> object:
         page.keyboard.press("Enter")
         expect(stepper.at(".play")).to_have_text("Play")
         line = stepper.at("code").inner_text()
-        place = re.sub(r"\[\d+, \d+\]", "[i, j]", line)
-        if visit.name in WITH_A_LOOP and not (marked and marked[-1] == place != line):
+        loop = re.sub(r"\[\d+, \d+\]", "[i, j]", line)
+        if bool(line) != (stepper.number == 0 and visit.name in WITH_A_LOOP):
+            return f"{stepper.number} shows the line {line!r}"
+        if line and not (marked and marked[-1] == loop != line):
             return marked, line
-        stepper.at("select").focus()
+        stepper.at("select").first.focus()
         page.keyboard.press("ArrowDown")
-        name = str(stepper.at("select").input_value())
+        name = str(stepper.at("select").first.input_value())
         column = int(re.findall(r"column (\d+)", stepper.at(".tell").inner_text())[0])
         stepper.says(0, column, stepper.output(name))
         page.keyboard.press("ArrowUp")
@@ -147,7 +150,7 @@ def the_window_is_moved_by_touch(visit: "Visit") -> object:
         touch(stepper.at(".output svg"), visit, 0.5)
         stepper.says(output.shape[0] // 2, output.shape[1] // 2, output)
         touch(stepper.at(".input svg"), visit, 0.5)
-        rows, columns = (side // 2 for side in stepper.x.shape)
+        rows, columns = (side // 2 for side in stepper.x.shape[1:])
         expect(stepper.at(".tell")).to_contain_text(f"pixel at row {rows}, column {columns}.")
         touch(stepper.at(".restart"), visit, 0.5)
         touch(stepper.at(".play"), visit, 0.5)
@@ -161,7 +164,7 @@ def names_of_the_loop_say_what_they_hold(visit: "Visit") -> object:
     """A name in the code that is pointed at, or focused below the figure, is shown in it."""
     if visit.size != "desk" or visit.name not in WITH_A_LOOP:
         return None
-    for stepper in steppers(visit):
+    for stepper in steppers(visit)[:1]:
         names = stepper.at(".names button").all_inner_texts()
         if not {"i", "j", "window"} <= set(names):
             return names
@@ -199,7 +202,9 @@ def what_is_edited_is_computed(visit: "Visit") -> object:
         if stepper.kernels:
             name = next(iter(stepper.kernels))
             kernel = stepper.kernels[name].clone()
-            kernel[0, 0] = 2.5
+            kernel[-1, 0, 0] = 2.5
+            if len(stepper.x) > 1:
+                stepper.element.get_by_label("channel").select_option(str(len(stepper.x) - 1))
             weight = stepper.at(".products input").first
             weight.fill("2.5")
             stepper.kernels[name], old = kernel, stepper.kernels[name]
@@ -207,7 +212,7 @@ def what_is_edited_is_computed(visit: "Visit") -> object:
             row, column = place(stepper)
             stepper.says(row, column, stepper.output(bias=-3))
             stepper.at(".bias").fill("0")
-            weight.fill(f"{old[0, 0]:g}")
+            weight.fill(f"{old[-1, 0, 0]:g}")
             stepper.kernels[name] = old
         for setting in stepper.settings:
             field = stepper.element.get_by_label(setting.replace("_", " "))
@@ -237,10 +242,10 @@ def wrong_with(stepper: Stepper, setting: str, text: str) -> str:
         return "" if re.match(rf"{setting} may be at most 5 here", said) else said
     sizes = dict(stepper.settings)
     if stepper.kernels:
-        sizes["kernel_size"] = len(next(iter(stepper.kernels.values())))
+        sizes["kernel_size"] = next(iter(stepper.kernels.values())).shape[-1]
     try:
         count = conv_output_size if stepper.kernels else pool_output_size
-        count((stepper.x.shape[0], stepper.x.shape[1]), **sizes)
+        count((stepper.x.shape[1], stepper.x.shape[2]), **sizes)
     except (TypeError, ValueError) as error:
         # The browser has one kind of number.
         expected = str(error).replace("1e+20", "100000000000000000000")

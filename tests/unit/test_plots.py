@@ -241,11 +241,23 @@ def test_slide_keeps_its_numbers_for_the_page(digits: Tensor) -> None:
     shown, about = drawing._repr_mimebundle_()
     assert set(shown) == {SVG}
     values = json.loads(json.dumps(about[SVG]["values"]))
-    assert torch.allclose(torch.tensor(values["x"]), x[0, 0], atol=1e-6)
+    assert torch.allclose(torch.tensor(values["x"]), x[0], atol=1e-6)
     assert [name for name, _ in values["kernels"]] == [*named]
-    assert torch.equal(torch.tensor(values["kernels"][0][1]), SOBEL)
+    assert torch.equal(torch.tensor(values["kernels"][0][1]), SOBEL[None])
     assert values["settings"] == settings
     assert (values["row"], values["column"]) == (3, 4)
+
+
+def test_slide_shows_the_first_of_several_channels(digits: Tensor) -> None:
+    x = torch.stack([digits[0, 0], digits[1, 0]])
+    kernel = torch.stack([SOBEL, -SOBEL])
+    feature_map = F.conv2d(x[None], kernel[None])[0, 0]
+    drawing = plots.slide(x, feature_map, 8, 9, kernels={"both": kernel})
+    assert drawing.alt.startswith("The first of 2 channels. Input of 28 by 28 with a frame")
+    assert np.allclose(pixels_of(drawing)[0], pixels_of(plots.images(x[:1]))[0])
+    assert drawing.values
+    assert torch.allclose(torch.tensor(drawing.values["x"]), x, atol=1e-6)
+    assert torch.equal(torch.tensor(drawing.values["kernels"][0][1]), kernel)
 
 
 def test_trail_leads_from_frame_to_frame(digits: Tensor) -> None:

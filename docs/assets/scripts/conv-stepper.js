@@ -1,7 +1,7 @@
 // <conv-stepper>: the figure of a window and of the number that it makes becomes one in which the
 // window is moved, and the kernel and the settings are changed. Its numbers lie beside the figure,
 // as JSON. Where this does not run, the figure stays.
-import { avgPool2d, conv2d, maxPool2d, windowsOf } from "./arithmetic.js";
+import { avgPool2d, conv2d, maxPool2d, shapeOf, windowsOf } from "./arithmetic.js";
 import { Loop } from "./loop.js";
 import { boxes, CONTROLS, frame, paint, placeIn, write } from "./stepper-view.js";
 
@@ -52,15 +52,16 @@ class ConvStepper extends HTMLElement {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     this.shadowRoot.adoptedStyleSheets.push(sheet);
-    /** @type {number[][]} the input, (H, W) */
+    /** @type {number[][][]} the input, (C, H, W) */
     this.x = values.x;
-    /** @type {Map<string, number[][]>} (kH, kW) each, by name; none for a pooling */
+    /** @type {Map<string, number[][][]>} (C, kH, kW) each, by name; none for a pooling */
     this.kernels = new Map(values.kernels);
     /** @type {Record<string, any>} those that can be changed */
     this.settings = values.settings;
     this.row = values.row;
     this.column = values.column;
     this.bias = 0;
+    this.channel = 0; // the one that is seen
     this.isPooling = !this.kernels.size;
     this.loop = new Loop(this);
     this.view.innerHTML = CONTROLS;
@@ -75,6 +76,7 @@ class ConvStepper extends HTMLElement {
     const names = this.isPooling ? ["max", "average"] : this.kernels.keys();
     for (const name of names) choice.append(new Option(name));
     choice.addEventListener("change", () => this.pick());
+    if (this.x.length > 1) this.seeChannels();
     for (const name of ["kernel_size", "stride", "padding", "dilation"])
       if (name in this.settings) this.field(name);
     this.at(".bias").addEventListener("input", () => {
@@ -90,6 +92,19 @@ class ConvStepper extends HTMLElement {
   /** @returns {any} the part of the view that a selector names */
   at(/** @type {string} */ selector) {
     return this.view.querySelector(selector);
+  }
+
+  /** Let one of several channels be seen, with its slice of the kernel. */
+  seeChannels() {
+    const label = document.createElement("label");
+    label.append("channel ", document.createElement("select"));
+    const choice = label.querySelector("select");
+    choice.append(...this.x.map((_, c) => new Option(String(c))));
+    choice.addEventListener("change", () => {
+      this.channel = choice.selectedIndex;
+      this.layOut();
+    });
+    this.at(".bar").append(label);
   }
 
   field(/** @type {string} */ name) {
@@ -135,11 +150,15 @@ class ConvStepper extends HTMLElement {
     const name = this.at("select").value;
     const size = this.settings.kernel_size;
     const isSmall = Number.isInteger(size) && size > 0 && size <= MOST.kernel_size;
-    this.kernel = this.isPooling
-      ? Array.from({ length: isSmall ? size : 1 }, () => Array(isSmall ? size : 1).fill(1))
-      : structuredClone(this.kernels.get(name));
-    boxes(this.at(".products"), this.kernel, (i, j, weight) => {
-      this.kernel[i][j] = weight;
+    const ones = Array(isSmall ? size : 1).fill(1);
+    this.kernel = this.isPooling ? [ones.map(() => ones)] : structuredClone(this.kernels.get(name));
+    this.layOut();
+  }
+
+  layOut() {
+    const slice = this.kernel[this.channel];
+    boxes(this.at(".products"), slice, (i, j, weight) => {
+      slice[i][j] = weight;
       this.compute();
     });
     this.compute();
@@ -148,7 +167,7 @@ class ConvStepper extends HTMLElement {
   /** Make the output anew, or say why there is none. */
   compute() {
     this.pause();
-    const { kernel_size: size = this.kernel.length, ...settings } = this.settings;
+    const { kernel_size: size = this.kernel[0].length, ...settings } = this.settings;
     let problem = "";
     this.map = null;
     try {
@@ -157,15 +176,15 @@ class ConvStepper extends HTMLElement {
           throw new RangeError(`${name} may be at most ${most} here, or there is no room for it`);
       const pool = this.at("select").value === "max" ? maxPool2d : avgPool2d;
       const images = this.isPooling
-        ? pool([[this.x]], size, settings)
-        : conv2d([[this.x]], [[this.kernel]], [this.bias], settings);
+        ? pool([this.x], size, settings)
+        : conv2d([this.x], [this.kernel], [this.bias], settings);
       this.map = images[0][0];
       const counts = [this.map.length, this.map[0].length];
       const { stride = this.isPooling ? size : 1, padding = 0, dilation = 1 } = settings;
       this.windows = windowsOf(counts, size, stride, padding, dilation);
-      paint(this, this.at(".input svg"), this.x, padding);
+      paint(this, this.at(".input svg"), this.x[this.channel], padding);
       paint(this, this.at(".output svg"), this.map, 0);
-      this.at(".input .title").textContent = `input, ${this.x.length}×${this.x[0].length}`;
+      this.at(".input .title").textContent = `input, ${shapeOf(this.x[0]).join("×")}`;
       this.at(".output .title").textContent = `output, ${counts.join("×")}`;
     } catch (error) {
       problem = /** @type {Error} */ (error).message;
@@ -196,8 +215,8 @@ class ConvStepper extends HTMLElement {
   /** Show all numbers of the output that read a pixel. */
   touch(/** @type {number} */ row, /** @type {number} */ column) {
     this.pixel = [
-      Math.max(0, Math.min(row, this.x.length - 1)),
-      Math.max(0, Math.min(column, this.x[0].length - 1)),
+      Math.max(0, Math.min(row, this.x[0].length - 1)),
+      Math.max(0, Math.min(column, this.x[0][0].length - 1)),
     ];
     const reading = this.windows.map((along, axis) =>
       along.flatMap((places, n) => (places.includes(this.pixel[axis]) ? [n] : [])),
@@ -236,7 +255,7 @@ class ConvStepper extends HTMLElement {
     this.pause();
     this.go(this.row, this.column);
     const { row, column, map } = this;
-    const size = `${this.kernel.length} by ${this.kernel.length}`;
+    const size = shapeOf(this.kernel[0]).join(" by ");
     const svg = this.at(".output svg");
     if (name === "i") frame(svg, "output", [row], [...map[0].keys()]);
     if (name === "j") frame(svg, "output", [...map.keys()], [column]);

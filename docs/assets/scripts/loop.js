@@ -1,13 +1,14 @@
-// The loop of the page that does what a figure after it shows: its lines, and the names in it, are
+// The loop in the section of a figure that does what the figure shows: its lines, and the names in it, are
 // marked where the browser can mark text.
 const STEP = / *window = .*| *\w+\[i, j\] = .*/g; // what is done for each number of the output
 
 export class Loop {
   constructor(/** @type {Element} */ figure) {
-    const isBefore = (/** @type {Element} */ code) =>
-      code.compareDocumentPosition(figure) & Node.DOCUMENT_POSITION_FOLLOWING;
-    const blocks = [...document.querySelectorAll(".language-python code")];
-    this.code = blocks.findLast((code) => isBefore(code) && /\[i, j\] = /.test(code.textContent));
+    const before = [...document.querySelectorAll("h2, .language-python code")].filter(
+      (part) => part.compareDocumentPosition(figure) & Node.DOCUMENT_POSITION_FOLLOWING,
+    );
+    const section = before.slice(before.findLastIndex((part) => part.localName === "h2") + 1);
+    this.code = section.findLast((code) => /\[i, j\] = /.test(code.textContent));
     this.text = this.code?.textContent ?? "";
   }
 

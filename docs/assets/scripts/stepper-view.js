@@ -49,24 +49,31 @@ export function boxes(place, kernel, edit) {
  * @type {(stepper: any, rows: number[], columns: number[], result: number) => string}
  */
 export function write(stepper, rows, columns, result) {
-  const { x, kernel, isPooling, bias } = stepper;
+  const { x, kernel, channel, isPooling, bias } = stepper;
   const kind = stepper.at("select").value;
-  const labels = stepper.at(".products").children;
-  let sum = 0;
-  rows.forEach((row, i) => {
-    columns.forEach((column, j) => {
-      const [pixel, product] = labels[i * columns.length + j].querySelectorAll("span, b");
-      const value = x[row]?.[column];
-      const made = isPooling && kind === "max" ? (value ?? -Infinity) : (value ?? 0) * kernel[i][j];
-      sum += made;
-      pixel.textContent = `${number(value ?? 0)} ×`;
-      product.textContent = isPooling ? number(made) : `= ${number(made)}`;
-      product.className = kind === "max" && made === result ? "most" : "";
-      pixel.parentElement.classList.toggle("outside", value === undefined);
+  const boxes = stepper.at(".products").children;
+  const outside = isPooling && kind === "max" ? Number.NEGATIVE_INFINITY : 0;
+  const sums = kernel.map((/** @type {number[][]} */ slice, /** @type {number} */ c) => {
+    let sum = 0;
+    rows.forEach((row, i) => {
+      columns.forEach((column, j) => {
+        const value = x[c][row]?.[column];
+        const made = (value ?? outside) * slice[i][j];
+        sum += made;
+        if (c !== channel) return;
+        const box = boxes[i * columns.length + j];
+        const [pixel, product] = box.querySelectorAll("span, b");
+        pixel.textContent = `${number(value ?? 0)} ×`;
+        product.textContent = isPooling ? number(made) : `= ${number(made)}`;
+        product.className = kind === "max" && made === result ? "most" : "";
+        box.classList.toggle("outside", value === undefined);
+      });
     });
+    return sum;
   });
   const [what, answer] = stepper.view.querySelectorAll(".sum > span, .sum > b");
-  const count = labels.length;
+  const sum = sums.reduce((/** @type {number} */ total, /** @type {number} */ n) => total + n, 0);
+  const count = boxes.length * sums.length;
   const where = `Row ${stepper.row}, column ${stepper.column} of the output`;
   answer.textContent = `= ${number(result)}`;
   if (isPooling) {
@@ -75,6 +82,8 @@ export function write(stepper, rows, columns, result) {
     return `${where}: the ${kind === "max" ? "largest" : "mean"} of ${count} numbers is ${number(result)}.`;
   }
   what.textContent = `sum of ${count} products ${number(sum)}`;
+  if (sums.length > 1)
+    what.textContent = `channels ${sums.map(number).join(", ")}: sum ${number(sum)}`;
   const added = bias ? `, and with the bias of ${number(bias)} make ${number(result)}` : "";
   return `${where}: the ${count} products add up to ${number(sum)}${added}.`;
 }
