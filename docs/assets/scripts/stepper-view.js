@@ -83,7 +83,7 @@ export function write(stepper, rows, columns, result) {
   }
   what.textContent = `sum of ${count} products ${number(sum)}`;
   if (sums.length > 1)
-    what.textContent = `channels ${sums.map(number).join(", ")}: sum ${number(sum)}`;
+    what.textContent = `channels: ${sums.map(number).join(" + ").replaceAll("+ −", "− ")} = ${number(sum)}`;
   const added = bias ? `, and with the bias of ${number(bias)} make ${number(result)}` : "";
   return `${where}: the ${count} products add up to ${number(sum)}${added}.`;
 }
