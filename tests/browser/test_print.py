@@ -30,9 +30,14 @@ OFFLINE = {
 A circle and a [square](square.md).
 
 ```python
+import torch
+import torch.nn.functional as F
+
 from cnn_tutorial import plots
 
-plots.windows(5, 3)
+x = torch.eye(6)  # (6, 6)
+pooled = F.max_pool2d(x[None], 2)[0]  # (3, 3)
+plots.slide(x, pooled, 0, 0, kernel_size=2, stride=2)
 ```
 
 The sum is $1 + 1$.
@@ -109,6 +114,8 @@ def test_site_works_from_a_folder(folder: Path, phone: Page) -> None:
     image = phone.locator("figure img >> visible=true")
     image.scroll_into_view_if_needed()
     image.evaluate("image => image.decode()")
+    # What would have to fetch its numbers stays a picture.
+    assert phone.locator("conv-stepper").evaluate("stepper => !stepper.shadowRoot")
     phone.locator(".md-search__input").focus()
     phone.locator(".md-search__input").press_sequentially("quadrilateral")
     result = phone.locator(".md-search-result__item a").first
