@@ -68,22 +68,21 @@ class ConvStepper extends HTMLElement {
     this.view.className = this.isPooling ? "pooling" : "";
     for (const name of ["restart", "play", "step"])
       this.at(`.${name}`).addEventListener("click", () => this.do(name));
-    const choice = this.at("select");
-    if (this.isPooling) {
-      this.at(".kind").textContent = "pooling";
-      this.at(".middle .title").textContent = "window";
-    }
+    if (this.isPooling) this.at(".middle .title").textContent = "window";
     const names = this.isPooling ? ["max", "average"] : this.kernels.keys();
-    for (const name of names) choice.append(new Option(name));
-    choice.addEventListener("change", () => this.pick());
-    if (this.x.length > 1) this.seeChannels();
+    this.choice(this.isPooling ? "pooling" : "kernel", names, () => this.pick());
+    if (this.x.length > 1)
+      this.choice("channel", this.x.keys(), (channel) => {
+        this.channel = Number(channel);
+        this.layOut();
+      });
     for (const name of ["kernel_size", "stride", "padding", "dilation"])
       if (name in this.settings) this.field(name);
     this.at(".bias").addEventListener("input", () => {
       this.bias = Number(this.at(".bias").value);
       this.compute();
     });
-    this.follow();
+    this.loop.nameAll();
     this.listen(this.at(".input svg"), () => this.pixel ?? this.middle(), this.touch);
     this.listen(this.at(".output svg"), () => [this.row, this.column], this.go);
     this.pick();
@@ -94,30 +93,30 @@ class ConvStepper extends HTMLElement {
     return this.view.querySelector(selector);
   }
 
-  /** Let one of several channels be seen, with its slice of the kernel. */
-  seeChannels() {
-    const label = document.createElement("label");
-    label.append("channel ", document.createElement("select"));
-    const choice = label.querySelector("select");
-    choice.append(...this.x.map((_, c) => new Option(String(c))));
-    choice.addEventListener("change", () => {
-      this.channel = choice.selectedIndex;
-      this.layOut();
-    });
-    this.at(".bar").append(label);
+  /** @type {(name: string, options: Iterable<string | number>, act: (option: string) => void) => void} */
+  choice(name, options, act) {
+    const select = this.control(name, "<select></select>");
+    for (const option of options) select.append(new Option(String(option)));
+    select.addEventListener("change", () => act(select.value));
   }
 
-  field(/** @type {string} */ name) {
-    const label = document.createElement("label");
-    label.innerHTML = `${name.replace("_", " ")} <input type="number" min="0" step="1">`;
-    const input = label.querySelector("input");
+  /** @type {(name: string) => void} of a setting */
+  field(name) {
+    const input = this.control(name.replace("_", " "), '<input type="number" min="0">');
     input.value = this.settings[name];
     input.addEventListener("input", () => {
       this.settings[name] = input.value === "" ? "" : Number(input.value);
       if (name === "kernel_size") this.pick();
       else this.compute();
     });
+  }
+
+  /** @type {(name: string, html: string) => any} */
+  control(name, html) {
+    const label = document.createElement("label");
+    label.innerHTML = `${name} ${html}`;
     this.at(".bar").append(label);
+    return label.lastElementChild;
   }
 
   /**
@@ -226,49 +225,6 @@ class ConvStepper extends HTMLElement {
     frame(this.at(".output svg"), "touched", reading[0], reading[1]);
     const windows = count === 1 ? "1 window reads" : `${count || "No"} windows read`;
     this.say(`${windows} the pixel at row ${this.pixel[0]}, column ${this.pixel[1]}.`);
-  }
-
-  /** Have the names of the loop say what they hold, here and where they stand in the code. */
-  follow() {
-    const names = ["i", "j", "window", "kernel"].filter(
-      (name) => this.loop.find(`\\b${name}\\b`).length,
-    );
-    this.at(".names").hidden = !names.length;
-    for (const name of names) {
-      const button = document.createElement("button");
-      button.textContent = name;
-      for (const event of ["pointerenter", "focus"])
-        button.addEventListener(event, () => this.show(name));
-      for (const event of ["pointerleave", "blur"])
-        button.addEventListener(
-          event,
-          () => this.view.dataset.name && this.go(this.row, this.column),
-        );
-      this.at(".names").append(button);
-    }
-    this.loop.follow((name) => names.includes(name) && !this.timer && this.show(name));
-  }
-
-  /** Show what a name of the loop holds. */
-  show(/** @type {string} */ name) {
-    if (!this.map || !this.isConnected || this.view.hidden) return;
-    this.pause();
-    this.go(this.row, this.column);
-    const { row, column, map } = this;
-    const size = shapeOf(this.kernel[0]).join(" by ");
-    const svg = this.at(".output svg");
-    if (name === "i") frame(svg, "output", [row], [...map[0].keys()]);
-    if (name === "j") frame(svg, "output", [...map.keys()], [column]);
-    this.view.dataset.name = name;
-    this.loop.mark("name", name);
-    /** @type {Record<string, string>} */
-    const holds = {
-      i: `${row}, the row of the output`,
-      j: `${column}, the column of the output`,
-      window: `the ${size} numbers of the input in the frame`,
-      kernel: `the ${size} weights`,
-    };
-    this.say(`${name} is ${holds[name]}.`);
   }
 
   /** @returns {number[]} the pixel in the middle of the window */

@@ -1,9 +1,12 @@
 // The loop in the section of a figure that does what the figure shows: its lines, and the names in it, are
 // marked where the browser can mark text.
+import { frame } from "./stepper-view.js";
+
 const STEP = / *window = .*| *\w+\[i, j\] = .*/g; // what is done for each number of the output
 
 export class Loop {
-  constructor(/** @type {Element} */ figure) {
+  constructor(/** @type {any} */ figure) {
+    this.figure = figure;
     const before = [...document.querySelectorAll("h2, .language-python code")].filter(
       (part) => part.compareDocumentPosition(figure) & Node.DOCUMENT_POSITION_FOLLOWING,
     );
@@ -43,18 +46,57 @@ export class Loop {
     return range;
   }
 
-  /** Call with the word of the code that is pointed at or touched. */
-  follow(/** @type {(word: string) => void} */ act) {
+  /** Have the names say what they hold: below the figure, and where they stand in the code. */
+  nameAll() {
+    const place = this.figure.at(".names");
+    const names = ["i", "j", "window", "kernel"].filter(
+      (name) => this.find(`\\b${name}\\b`).length,
+    );
+    place.hidden = !names.length;
+    for (const name of names) {
+      const button = document.createElement("button");
+      button.textContent = name;
+      for (const event of ["pointerenter", "focus"])
+        button.addEventListener(event, () => this.show(name));
+      for (const event of ["pointerleave", "blur"])
+        button.addEventListener(event, () => {
+          const { view, row, column } = this.figure;
+          if (view.dataset.name) this.figure.go(row, column);
+        });
+      place.append(button);
+    }
     const point = (/** @type {any} */ event) => {
       const { offsetNode: node, offset } =
         document.caretPositionFromPoint?.(event.clientX, event.clientY) ?? {};
       const word = [...(node?.textContent ?? "").matchAll(/\w+/g)].find(
         ({ index, 0: text }) => index <= offset && offset < index + text.length,
       );
-      if (word) act(word[0]);
+      if (word && names.includes(word[0]) && !this.figure.timer) this.show(word[0]);
     };
     this.code?.addEventListener("pointermove", point);
     this.code?.addEventListener("pointerdown", point);
+  }
+
+  /** Show in the figure what a name holds. */
+  show(/** @type {string} */ name) {
+    const { row, column, map, kernel, view, isConnected } = this.figure;
+    if (!map || view.hidden || !isConnected) return;
+    this.figure.pause();
+    this.figure.go(row, column);
+    const size = `${kernel[0].length} by ${kernel[0].length}`;
+    const svg = this.figure.at(".output svg");
+    if (name === "i") frame(svg, "output", [row], [...map[0].keys()]);
+    if (name === "j") frame(svg, "output", [...map.keys()], [column]);
+    view.dataset.name = name;
+    this.mark("name", name);
+    /** @type {Record<string, string>} */
+    const holds = {
+      i: `${row}, the row of the output`,
+      j: `${column}, the column of the output`,
+      window: `the ${size} numbers of the input in the frame`,
+      kernel: `the ${size} weights`,
+    };
+    this.figure.say(`${name} is ${holds[name]}.`);
   }
 
   clear() {

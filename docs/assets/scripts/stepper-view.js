@@ -4,7 +4,6 @@ export const CONTROLS = `<div class="bar">
   <span><button type="button" class="restart">Restart</button>
   <button type="button" class="play">Play</button>
   <button type="button" class="step">Step</button></span>
-  <label><span class="kind">kernel</span> <select></select></label>
 </div>
 <p class="problem"></p>
 <div class="columns">
