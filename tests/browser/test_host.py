@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from hosting import Host, listen
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 FORBIDDEN = """
 window.forbidden = []
@@ -40,6 +40,21 @@ def test_foreign_code_is_blocked(server: Host, phone: Page) -> None:
         "script-src-attr",
         "img-src",
     }, blocked
+
+
+def test_numbers_that_do_not_arrive_are_asked_for_again(server: Host, phone: Page) -> None:
+    """A stepper says that it cannot be opened, keeps its picture, and opens once it can."""
+    phone.goto(f"{server.address}breakdown/convolution/")
+    phone.route("**/figure-*.json", lambda route: route.abort())
+    stepper = phone.locator("conv-stepper").first
+    stepper.locator(".open").click()
+    expect(stepper.locator(".open")).to_contain_text("try again")
+    expect(stepper.locator(".open")).to_have_attribute("aria-expanded", "false")
+    expect(stepper.locator("img >> visible=true")).to_have_count(1)
+    phone.unroute("**/figure-*.json")
+    stepper.locator(".open").click()
+    expect(stepper.locator(".products")).to_be_visible()
+    expect(stepper.locator("img >> visible=true")).to_have_count(0)
 
 
 def test_unknown_addresses_lead_to_the_site(server: Host, phone: Page) -> None:

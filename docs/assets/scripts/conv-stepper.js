@@ -32,7 +32,12 @@ class ConvStepper extends HTMLElement {
   async toggle() {
     const isOpen = !!this.view.hidden;
     const [button, picture] = this.shadowRoot.querySelectorAll("button, slot");
-    if (isOpen && !this.x) await this.load();
+    try {
+      if (isOpen && !this.x) await this.load();
+    } catch {
+      button.textContent = "Its numbers did not arrive: try again";
+      return;
+    }
     if (!isOpen) this.disconnectedCallback();
     this.view.hidden = !isOpen;
     picture.toggleAttribute("hidden", isOpen);
