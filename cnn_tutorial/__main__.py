@@ -18,7 +18,7 @@ from cnn_tutorial.support.terminal import survive_plain_terminals
 
 # torch takes seconds to import: only the commands that need it do so.
 
-SURE = 0.7  # of what is drawn, fewer than one answer in fifty that is as probable is wrong
+SURE = 0.8  # of what is drawn, fewer than one answer in fifty that is as probable is wrong
 
 
 def main(argv: Sequence[str] | None = None) -> int:
