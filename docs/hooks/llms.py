@@ -28,7 +28,7 @@ BLOCK = re.compile(r"^( *)(`{3,})([^\n]*)(\n.*?^\1\2 *$)", re.MULTILINE | re.DOT
 CLASSES = re.compile(r" ?\{ \.(\w+)[^}]*\}|(\w+) .*")  # what a block of code has besides a language
 MEMBERS = re.compile(r"^::: (\S+)(?:\n+ {4}.*)*$", re.MULTILINE)  # and how they are shown
 DRESS = (  # of prose
-    (re.compile(r"^</?(?:div|nav|conv-stepper)\b(?! data-output)[^>]*>\n+", re.MULTILINE), ""),
+    (re.compile(r"^</?(?:div|nav|\w+-\w+)\b(?! data-output)[^>]*>\n+", re.MULTILINE), ""),
     (re.compile(r"<details[^>]*>"), "<details>"),
     (re.compile(r"(?<!`) ?\{ ?(?:[.#:]\w[^}\n]*|download )\}(?!`)"), ""),  # classes, anchors
     (re.compile(r"(\[[^]\n]+\])\[[\w.]+\]"), r"\1"),  # links into the reference

@@ -210,12 +210,14 @@ function checkConvolution(x, kernel, bias) {
     );
 }
 
+const WORDS = { true: "True", false: "False", null: "None", NaN: "nan", Infinity: "inf" };
+
 /** @type {(value: any) => string} as Python writes it */
-function repr(value) {
+export function repr(value) {
   if (Array.isArray(value))
     return `(${value.map(repr).join(", ")}${value.length === 1 ? "," : ""})`;
   if (typeof value !== "string")
-    return String(value).replace("NaN", "nan").replace("Infinity", "inf");
+    return String(value).replace(/[a-z]+/i, (word) => WORDS[/** @type {"true"} */ (word)] ?? word);
   const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
   return quote + value.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`) + quote;
 }
