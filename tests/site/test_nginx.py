@@ -39,8 +39,9 @@ def ask(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     folder = tmp_path_factory.mktemp("nginx")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    quoted = f"'{site.html}'"  # whatever its name holds
     served = (ROOT / ".ci/nginx.conf").read_text(encoding="utf-8")
-    for old, new in ("127.0.0.1:8080", f"127.0.0.1:{port}"), ("/srv/cnn-tutorial", str(site.html)):
+    for old, new in ("127.0.0.1:8080", f"127.0.0.1:{port}"), ("/srv/cnn-tutorial", quoted):
         assert old in served
         served = served.replace(old, new)
     config = folder / "nginx.conf"
