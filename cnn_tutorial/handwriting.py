@@ -170,7 +170,8 @@ def _larger(found: list[_Ink]) -> _Ink | None:
     if not found:
         return None
     small, large = found[0], found[-1]
-    thinner = small.fits and small.strokes.width < 0.48 * large.strokes.width
+    thinner = small.strokes.width < 0.48 * large.strokes.width
+    thinner &= small.strokes.problem in (None, SEVERAL, GLARE)  # the wide ones are a reflection
     return small if thinner and small.strokes.size > 0.35 * large.strokes.size else large
 
 
