@@ -257,7 +257,8 @@ class _Notebook:
 
     def _run(self, cell: Any, is_folded: bool) -> None:
         self.runs += 1
-        tags = [tag for tag in cell.metadata.get("tags", []) if tag not in ("fold", "narrow")]
+        ours = ("fold", "narrow", "question")
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag not in ours]
         metadata: dict[str, Any] = {"tags": tags} if tags else {}
         if is_folded or "fold" in cell.metadata.get("tags", []):
             metadata |= HIDDEN

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import Any
@@ -71,6 +71,7 @@ class Outputs:
         files: Content of each file that the page needs, by its path from the folder of the page.
         blocks: HTML that the page shows as it is, where Markdown has the mark that `_keep` returns.
         sources: Names and sizes of the drawings for a desk, by the names of those for a phone.
+        questions: By the words of each question, what its wrong answers come from.
     """
 
     def __init__(self, page: str) -> None:
@@ -78,6 +79,19 @@ class Outputs:
         self.files: dict[str, bytes | str] = {}
         self.blocks: list[str] = []
         self.sources: dict[str, str] = {}
+        self.questions: dict[str, dict[str, str]] = {}
+
+    def ask(self, outputs: Sequence[Any], number: int, code: str) -> list[str]:
+        """Return Markdown for a question, with the code of its cell in the answer."""
+        shown = self.show(outputs, number)
+        if len(shown) != 1 or "<predict-check>" not in self.blocks[-1]:
+            self._warn("is tagged as a question: let it end with one, and show nothing else")
+            return [code, *shown]
+        about = outputs[0].metadata["text/html"]
+        self.questions[about["label"]] = about["mistakes"]
+        self.files["questions.json"] = json.dumps(self.questions, ensure_ascii=False)
+        head, end, tail = self.blocks.pop().rpartition("</details>")
+        return [self._keep(head), code, self._keep(end + tail)]
 
     def show(self, outputs: Iterable[Any], number: int, narrow: bool = False) -> list[str]:
         """Return Markdown for each output of a code cell; what cannot be shown is a warning.
@@ -134,7 +148,10 @@ class Outputs:
             case "text/html":
                 if problem := stopped(content):
                     self._warn(f"shows HTML {problem}")
-                return self._keep(f'<div class="output">{content}</div>')
+                is_question = content.startswith("<predict-check>")
+                return self._keep(
+                    content if is_question else f'<div class="output">{content}</div>'
+                )
         if output.data:
             self._warn(
                 f"shows {kind or ', '.join(output.data)}, which needs more than a page: print what "

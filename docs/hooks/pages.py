@@ -177,8 +177,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if cell.source.strip():
             code = _fence(cell.source, ".python .cell")
             tags = cell.metadata.get("tags", [])
+            given = executed[number - 1].outputs
+            if "question" in tags:
+                parts += outputs.ask(given, number, code)
+                continue
             parts.append(FOLD.format(code) if "fold" in tags else code)
-            parts += outputs.show(executed[number - 1].outputs, number, "narrow" in tags)
+            parts += outputs.show(given, number, "narrow" in tags)
     run = iter(executed)
     cells = [next(run) if cell.cell_type == "code" else cell for cell in notebook.cells]
     description = page.meta.get("description", "")

@@ -12,11 +12,16 @@ from mkdocs.structure.pages import Page
 PLAIN = re.compile(
     r'<span class="(?:bp|mf|mi|n|nn|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>'
 )
-# Code and outputs of cells: not signatures, which are looked for, nor what is only shown.
+# The code of a question is looked at by few, and needs no colours.
+QUESTION = re.compile("<predict-check>.*?</predict-check>", re.DOTALL)
+MARKED = re.compile(r'<span class="\w+">([^<]*)</span>')
+# Code and outputs of cells, and questions: not signatures, which are looked for, nor what is only
+# shown.
 SKIPPED = re.compile(
-    r'<div (class="(?:language-python (?!doc-|not-run)|language-text output|output))'
+    r'<(div(?= class="(?:language-python (?!doc-|not-run)|language-text output|output))'
+    r"|predict-check)"
 )
-EXCLUDED = "<div data-search-exclude "
+EXCLUDED = " data-search-exclude"
 # Links of the navigation have a box around their text, for names that are too long. None is.
 BOXED = re.compile(r'<span class="md-ellipsis">\s*([^<]*?)\s*</span>\s*</a>')
 # Which HTML knows, of what it draws: 35 bytes for each icon.
@@ -27,7 +32,8 @@ REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Unmark what has no colour in code, and keep code and outputs out of the search index."""
     content = PLAIN.sub(r"\1", content)
-    return SKIPPED.sub(rf"{EXCLUDED}\1", content)
+    content = QUESTION.sub(lambda found: MARKED.sub(r"\1", found[0]), content)
+    return SKIPPED.sub(rf"<\1{EXCLUDED}", content)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -35,7 +41,7 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     if 'class="doc ' not in output:
         output = REFERENCE.sub("", output)
     output = NAMESPACE.sub(r"\1", BOXED.sub(r"\1</a>", output))
-    return minified(output.replace(EXCLUDED, "<div "))
+    return minified(output.replace(EXCLUDED, ""))
 
 
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:

@@ -119,6 +119,11 @@ def a_touch_explains_a_term(visit: Visit) -> object:
     return page.url if page.url != address else None
 
 
+def a_question_tells_its_answer(visit: Visit) -> object:
+    """After two wrong answers; and all that follows is looked at with what it then shows."""
+    return visit.page.evaluate("visit.answer()")
+
+
 def it_fits_the_window(visit: Visit) -> object:
     """The page is not wider than the window, with everything unfolded."""
     visit.page.evaluate("visit.unfold()")
@@ -293,6 +298,7 @@ FIRST: list[Callable[[Visit], object]] = [
     everything_is_reached_by_tab,
     a_touch_explains_a_term,
     *STEPPING,
+    a_question_tells_its_answer,
     it_fits_the_window,
     nothing_is_cut_at_the_desk,
     copy_buttons_cover_no_code,

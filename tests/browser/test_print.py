@@ -40,6 +40,12 @@ pooled = F.max_pool2d(x[None], 2)[0]  # (3, 3)
 plots.slide(x, pooled, 0, 0, kernel_size=2, stride=2)
 ```
 
+```python tags=["fold", "question"]
+from cnn_tutorial.questions import Question
+
+Question("Windows", 3, "5 − 3 + 1.", (2, "You counted the steps."))
+```
+
 The sum is $1 + 1$.
 """,
     "square.md": "# Square\n\nA quadrilateral with four equal sides.\n",
@@ -111,6 +117,9 @@ def test_site_works_from_a_folder(folder: Path, phone: Page) -> None:
     phone.goto((folder / "index.html").as_uri())
     expect(phone.locator("article")).to_contain_text("A circle")
     assert phone.locator("article math").count() == 1
+    phone.locator("predict-check summary").first.click()
+    expect(phone.locator("predict-check details").first).to_contain_text("3. 5 − 3 + 1.")
+    assert not phone.locator("predict-check form").count()
     image = phone.locator("figure img >> visible=true")
     image.scroll_into_view_if_needed()
     image.evaluate("image => image.decode()")

@@ -218,6 +218,7 @@ def warned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
             "index": "# Home\n",
             "outputs": f"{FRONT}# Outputs\n\n{cells}",
             "fences": f"{FRONT}# Fences\n\n{fences}\n",
+            "asks": f"{FRONT}# Asks\n\n```python tags=[\"question\"]\nprint('Which?')\n```\n",
             "long": f"{FRONT}# Long\n\n" + "\n".join(map(CELL.format, LONG_LINES)),
         }
         return "\n".join(build(root, {f"{name}.md": text for name, text in pages.items()}))
@@ -252,9 +253,13 @@ def test_other_mistakes_are_warnings(warned: tuple[Path, list[str]], name: str) 
     assert TEXTS[name][1] in about(warned, f".*{name}.md")
 
 
+def test_a_question_that_is_none_is_a_warning(warned: tuple[Path, list[str]]) -> None:
+    assert "is tagged as a question: let it end with one" in about(warned, "asks.md, code cell 1")
+
+
 def test_nothing_else_is_warned_of(warned: tuple[Path, list[str]]) -> None:
     *warnings, end = warned[1]
-    number = len(OUTPUTS) + len(FENCES) + len(TEXTS)
+    number = len(OUTPUTS) + len(FENCES) + len(TEXTS) + 1  # and the question
     assert len([line for line in warnings if line.startswith("WARNING")]) == number
     assert end == f"Aborted with {number} warnings in strict mode!"
 

@@ -210,3 +210,16 @@ def test_latex_is_mathml(page: Tag) -> None:
 def test_json_is_text(page: Tag) -> None:
     [block] = under(page, "JSON({")
     assert json.loads(block.get_text()) == {"a": [1, None], "b": "<é>"}
+
+
+def test_a_question_holds_its_answer_and_its_code(page: Tag, site: Site) -> None:
+    question = one(page, "article > predict-check")
+    assert [part.get_text() for part in question.find_all("p", recursive=False)] == [
+        "Rows < 5?",
+        "4 · 5",
+    ]
+    answer = one(question, "predict-check > details")
+    assert one(answer, "p").get_text() == '4. It\'s the "last" number.'
+    assert "Question(" in one(answer, "details .cell.highlight").get_text()
+    mistakes = json.loads((site.html / KINDS / "questions.json").read_text(encoding="utf-8"))
+    assert mistakes == {"Rows < 5?": {"5": "<b>Not</b> that one."}}
