@@ -133,6 +133,9 @@ def test_folded_code_and_answers_are_folded_in_jupyter(site: Site) -> None:
     [photo] = [cell for cell in code(page) if "photo = 255" in cell.source]
     assert photo.metadata == {}
     assert "<details>\n<summary>Answer</summary>\n\nMake one grey value" in prose(page)
+    [asked] = [cell for cell in code(page) if '"The shape of x"' in cell.source]
+    assert asked.metadata.jupyter == {"source_hidden": True}
+    assert "<summary>Answer</summary><p><b>(1, 1, 28, 28)</b>" in asked.outputs[0].data["text/html"]
 
 
 def test_all_that_a_page_may_hold_is_shown_by_jupyter(site: Site) -> None:
