@@ -8,9 +8,10 @@ from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
 # Names, numbers, punctuation, operators and spaces: most of the marked words of code, in its own
-# colour.
+# colour. So have the pieces of a string, between what is filled in, that hold no letter.
 PLAIN = re.compile(
-    r'<span class="(?:bp|mf|mi|n|nn|o|ow|p|sa|se|si|w)">([^<]*)</span>|<span></span>'
+    r'<span class="(?:bp|mf|mi|n|nn|o|ow|p|sa|se|si|w)">([^<]*)</span>'
+    r'|<span class="s[12]">((?:&\w+;|[^<\w])*)</span>|<span></span>'
 )
 # The code of a question is looked at by few, and needs no colours.
 QUESTION = re.compile("<predict-check>.*?</predict-check>", re.DOTALL)
@@ -31,7 +32,7 @@ REFERENCE = re.compile(r'<link rel="stylesheet" href="[^"]*_mkdocstrings.css">')
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Unmark what has no colour in code, and keep code and outputs out of the search index."""
-    content = PLAIN.sub(r"\1", content)
+    content = PLAIN.sub(r"\1\2", content)
     content = QUESTION.sub(lambda found: MARKED.sub(r"\1", found[0]), content)
     return SKIPPED.sub(rf"<\1{EXCLUDED}", content)
 
