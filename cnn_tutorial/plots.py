@@ -227,26 +227,7 @@ def slide(
             Without them it is a pooling, and `kernel_size` is given.
         settings: `kernel_size`, `stride`, `padding` and `dilation`, as in PyTorch.
     """
-    given = [(name, _stacked(kernel).tolist()) for name, kernel in (kernels or {}).items()]
-    size = settings.get("kernel_size") or len(given[0][1][0])
-    size = settings.get("dilation", 1) * (size - 1) + 1
-    channels = _stacked(x)  # (C, H, W)
-    padded = F.pad(channels[0], [settings.get("padding", 0)] * 4)
-    top, left = (place * settings.get("stride", 1) for place in (row, column))
-    window, answer = (top, left, size, size), (row, column, 1, 1)
-    drawing = trail({"input": (padded, window), "output": (feature_map, answer)})
-    drawing.alt = (
-        f"Input of {padded.shape[0]} by {padded.shape[1]} with a frame around the {size} by {size} "
-        f"window at row {top}, column {left}; an arrow to row {row}, column {column} "
-        f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is "
-        f"{float(feature_map[row, column].detach()):.2f}"
-    )
-    if len(channels) > 1:
-        drawing.alt = f"The first of {len(channels)} channels. {drawing.alt}"
-    values = [[[round(v, 6) for v in values] for values in rows] for rows in channels.tolist()]
-    place = {"row": row, "column": column}
-    drawing.values = {"x": values, "kernels": given, "settings": settings} | place
-    return drawing
+    return stages.draw_slide(x, feature_map, (row, column), kernels or {}, settings)
 
 
 @drawn
@@ -343,8 +324,3 @@ def _columns(count: int, longest: float, most: int) -> int:
     """
     most = min(most, int((width() + GAP) / (longest + GAP)) or 1)
     return math.ceil(count / math.ceil(count / most))
-
-
-def _stacked(x: Tensor) -> Tensor:
-    """Return (C, H, W) as it is, and (H, W) as one channel."""
-    return x.reshape(-1, *x.shape[-2:])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cnn_tutorial.support.colors import INK, INPUT, KERNEL, OUTPUT
@@ -219,3 +220,39 @@ def draw_trail(named: Mapping[str, tuple[Tensor, Box]]) -> Drawing:
         drawing.arrow(tail, tip, KERNEL)
     drawing.alt = "; an arrow to ".join(alts)
     return drawing
+
+
+def draw_slide(
+    x: Tensor,
+    feature_map: Tensor,
+    place: tuple[int, int],
+    kernels: Mapping[str, Tensor],
+    settings: Mapping[str, int],
+) -> Drawing:
+    """Draw what `slide` describes: the window of one output, and the numbers to step on from it."""
+    row, column = place
+    given = [(name, _stacked(kernel).tolist()) for name, kernel in kernels.items()]
+    size = settings.get("kernel_size") or len(given[0][1][0])
+    size = settings.get("dilation", 1) * (size - 1) + 1
+    channels = _stacked(x)  # (C, H, W)
+    padded = F.pad(channels[0], [settings.get("padding", 0)] * 4)
+    top, left = (n * settings.get("stride", 1) for n in place)
+    window, answer = (top, left, size, size), (row, column, 1, 1)
+    drawing = draw_trail({"input": (padded, window), "output": (feature_map, answer)})
+    drawing.alt = (
+        f"Input of {padded.shape[0]} by {padded.shape[1]} with a frame around the {size} by {size} "
+        f"window at row {top}, column {left}; an arrow to row {row}, column {column} "
+        f"of the output of {feature_map.shape[0]} by {feature_map.shape[1]}, which is "
+        f"{float(feature_map[row, column].detach()):.2f}"
+    )
+    if len(channels) > 1:
+        drawing.alt = f"The first of {len(channels)} channels. {drawing.alt}"
+    values = [[[round(v, 6) for v in values] for values in rows] for rows in channels.tolist()]
+    drawing.values = {"x": values, "kernels": given, "settings": settings}
+    drawing.values |= {"row": row, "column": column}
+    return drawing
+
+
+def _stacked(x: Tensor) -> Tensor:
+    """Return (C, H, W) as it is, and (H, W) as one channel."""
+    return x.reshape(-1, *x.shape[-2:])
