@@ -124,13 +124,14 @@ def find_ink(grey: Grey) -> Grey | None:
     Raises:
         ValueError: What is there may be no digit, or only a part of one, or several.
     """
-    tried = []
+    tried: list[list[_Ink]] = []  # dark and light, for each window
     for window in WINDOWS:
         found = [_ink(grey, window, light=light) for light in (False, True)]
         tried.append([ink for ink in found if ink])
-        ink = _larger(tried[0])
-        if ink and ink.fits and ink.contrast > 0.6 * np.ptp(grey):
-            return ink.amount  # no wider strokes can be much clearer
+        if window == WINDOWS[0]:
+            ink = _larger(tried[0])
+            if ink and ink.fits and ink.contrast > 0.6 * np.ptp(grey):
+                return ink.amount  # no wider strokes can be much clearer
     problem = None
     clearest = max((ink.contrast for pair in tried for ink in pair if ink.fits), default=0)
     for pair in tried:
