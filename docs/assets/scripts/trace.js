@@ -12,7 +12,7 @@ const { asPair, repr } = arithmetic;
  *   which to which each place sees; even if that are the windows, with what borders cut off
  * @typedef {{ shape?: number[], parameters?: bigint, multiplyAdds?: bigint, field?: number[],
  *   error?: string, mend?: Arguments }} Row shape: [C, H, W] or [F]; mend: what would fit
-  @typedef {{ shape: number[], multiplyAdds?: bigint, even?: boolean[], window?: any,
+ * @typedef {{ shape: number[], multiplyAdds?: bigint, even?: boolean[], window?: any,
  *   places?: (n: number, axis: number) => number[][] }} Made places: of the n places before, what
  *   each sees, [first, how many, step], or null if nobody can tell; even: whether windows are
  */
