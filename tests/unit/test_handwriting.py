@@ -15,6 +15,7 @@ from cnn_tutorial.data import Digits, check_images, load_digits
 from cnn_tutorial.evaluation import evaluate, predict
 from cnn_tutorial.handwriting import as_text, centre, find_ink, place, read_digit, scale
 from cnn_tutorial.recipes import RECIPES
+from cnn_tutorial.support.parts import AT_EDGE, choose
 from cnn_tutorial.trainer import Trainer
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -206,6 +207,19 @@ def test_strokes_may_touch_the_border(
     images = digits.test.tensors[0][chosen]
     before, after = (predict(network, x).argmax(1) for x in (images, torch.cat(got)))
     assert (before == after).float().mean() >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("side", "share", "fits"), [(200, 0.8, False), (200, 0.9, True), (28, 0.75, True)]
+)
+def test_what_touches_the_border_must_fill_the_picture(side: int, share: float, fits: bool) -> None:
+    """The less of it is to be seen, the likelier it goes on; MNIST's own digits fill less."""
+    mask = np.zeros((side, side), bool)
+    middle, height = side // 2, round(share * side)
+    mask[:height, middle - side // 28 : middle + side // 28 + 1] = True
+    strokes = choose(mask, np.zeros_like(mask))
+    assert strokes
+    assert strokes.problem == (None if fits else AT_EDGE)
 
 
 # Modes
