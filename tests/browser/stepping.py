@@ -37,7 +37,7 @@ class Stepper:
         if opener.get_attribute("aria-expanded") == "false":
             opener.click()
         expect(opener).to_have_attribute("aria-expanded", "true")
-        source = str(element.locator(":scope > img").first.get_attribute("src"))
+        source = str(element.locator("img").first.get_attribute("src"))
         file = visit.site.page(visit.name).parent / re.sub(r"\.svg.*", ".json", source)
         self.values: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
         self.x = torch.tensor(self.values["x"]).double()  # (C, H, W)
@@ -88,7 +88,7 @@ def it_begins_with_the_numbers_of_the_page(visit: "Visit") -> object:
         stepper.says(stepper.row, stepper.column, stepper.output())
         told = stepper.at(".tell").inner_text()
         expect(stepper.at(".said")).to_have_text(told)  # after a while, to a screen reader
-        described = stepper.element.locator(":scope > img").first.get_attribute("alt") or ""
+        described = stepper.element.locator("img").first.get_attribute("alt") or ""
         value = f"{stepper.output()[stepper.row, stepper.column]:.2f}"
         if not described.endswith(f"which is {value}"):
             return described, value
