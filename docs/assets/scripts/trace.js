@@ -19,7 +19,7 @@ const { asPair, repr } = arithmetic;
 
 const SIDE = 4096; // the most pixels of an image, a map or a window along one axis
 const MOST = 1e9; // channels or features
-const STEPS = 10_000; // along an axis, to see what windows see
+const STEPS = 4000; // along an axis, to see what windows see
 
 /** @type {any} */
 const NONE = undefined; // it has no default
