@@ -157,7 +157,7 @@ def test_a_model_of_two_inputs() -> None:
     )
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # deprecated, and still met
 def test_a_compiled_model() -> None:
     part = torch.jit.trace(CONV, DIGITS)
     with pytest.raises(TypeError, match=r"cannot look into what torch.jit has compiled"):
