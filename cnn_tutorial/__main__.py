@@ -177,6 +177,29 @@ def _predict(arguments: argparse.Namespace) -> int:
     return int(failed)
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    checkpoint, file = arguments.checkpoint, arguments.file
+    check_network(checkpoint)
+    if file.absolute() == checkpoint.absolute():
+        raise ValueError(f"{file} is the network that is to be exported: name another file.")
+    check_writable(file)
+
+    from cnn_tutorial.data import load_digits
+    from cnn_tutorial.export import as_onnx, for_browser, unlike_below
+    from cnn_tutorial.support.checkpoint import learned_from, load_network
+    from cnn_tutorial.support.files import write_whole
+
+    model = load_network(checkpoint)
+    if file.suffix == ".onnx":
+        content = as_onnx(model)
+    else:
+        digits = load_digits(dataset=learned_from(checkpoint).dataset)
+        content = for_browser(model, digits.test, unlike_below(model, digits.validation))
+    write_whole(file, content)
+    print(f"Saved in {file}: {len(content):,} bytes")
+    return 0
+
+
 def _download(arguments: argparse.Namespace) -> int:
     root = download(arguments.root, DATASETS[arguments.dataset])
     print(f"The full {arguments.dataset} is in {root}")
@@ -219,6 +242,7 @@ COMMANDS = {
     "train": _train,
     "evaluate": _evaluate,
     "predict": _predict,
+    "export": _export,
     "download": _download,
     "benchmark": _benchmark,
     "cache": _cache,

@@ -9,7 +9,8 @@ import functools
 import io
 import re
 import sys
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
 import torch
@@ -219,6 +220,29 @@ class Described:
         svg = svg.replace("#000000", "currentColor").replace("#ffffff", GROUND)
         width, height = 96 * self.figure.get_size_inches()
         return _bundle(svg, self.alt, width, height)
+
+
+class Interactive:
+    """A drawing in whose place the site has something to play with, where scripts run.
+
+    Notebooks show the drawing.
+
+    Args:
+        drawing: The drawing.
+        element: The name of the element that takes its place, and its attributes.
+        files: What the element reads, by names that are put into the folder of the page.
+    """
+
+    def __init__(self, drawing: Drawing, element: str, files: Mapping[str, bytes]) -> None:
+        """Take a drawing."""
+        self.drawing, self.element, self.files = drawing, element, files
+
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        """Return what the drawing does, with the element and the files in its metadata."""
+        shown, about = self.drawing._repr_mimebundle_()
+        files = {name: b64encode(content).decode() for name, content in self.files.items()}
+        about[SVG] |= {"element": self.element, "files": files}
+        return shown, about
 
 
 def _svg(figure: figure.Figure) -> str:

@@ -35,6 +35,11 @@ EXAMPLES = {
   cnn-tutorial predict seven.png                 a photo or a drawing of a single digit
   cnn-tutorial predict *.jpg --checkpoint accurate.safetensors
 """,
+    "export": """\
+  cnn-tutorial export network.onnx               for programs that read ONNX
+  cnn-tutorial export network.safetensors        for the playground of the site, with
+                                                 weights of 16 bits and digits to try
+""",
     "benchmark": """\
   cnn-tutorial benchmark                         the recipes: half an hour on two cores
   cnn-tutorial benchmark recipes --seeds 20 --json recipes.json
@@ -116,6 +121,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     command.add_argument("images", type=Path, nargs="+", metavar="image", help="an image file")
     _add_checkpoint(command)
     command = add(
+        "export",
+        "write a network for other programs",
+        "Write a network for other programs: as ONNX, or as safetensors for the playground.",
+    )
+    command.add_argument(
+        "file", type=_exported, metavar="FILE", help="what to write: FILE.onnx or FILE.safetensors"
+    )
+    _add_checkpoint(command)
+    command = add(
         "download",
         "download the full MNIST (12 MB), used from then on instead of the bundled sample",
         "Download the full MNIST (12 MB, 55 MB unzipped) or another data set, unless it is there.",
@@ -187,6 +201,12 @@ def _seeds(text: str) -> int:
 
 def _seconds(text: str) -> float:
     return _number(text, float, 0, math.inf, "a number of seconds, 0 or more")
+
+
+def _exported(text: str) -> Path:
+    if Path(text).suffix in (".onnx", ".safetensors"):
+        return Path(text)
+    raise argparse.ArgumentTypeError(f"{text!r} does not end in .onnx or .safetensors")
 
 
 def _number(text: str, kind: Callable[[str], float], low: float, high: float, wanted: str) -> float:

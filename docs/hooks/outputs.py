@@ -172,7 +172,9 @@ class Outputs:
             return ""
         data: bytes | str
         name = f"figure-{len(self.files)}"
-        values = about.get("values")
+        values, element = about.get("values"), about.get("element", "")
+        for file, packed in about.get("files", {}).items():
+            self.files[file] = b64decode(packed)
         if kind == "image/svg+xml":
             suffix, themes = "svg", ["#only-light", "#only-dark"]
             if small := about.get("narrow"):
@@ -197,7 +199,9 @@ class Outputs:
         images = [f"![{alt}]({link}{theme}){sized}" for theme in themes]
         if values:  # where scripts run, readers step on from here
             self.files[f"{PurePosixPath(name).stem}.json"] = json.dumps(values)
-            images = ["<conv-stepper>", *images, "</conv-stepper>"]
+            element = "conv-stepper"
+        if element:
+            images = [f"<{element}>", *images, f"</{element.partition(' ')[0]}>"]
         return "\n".join(['<figure markdown="span">', *images, "</figure>"])
 
     def _keep(self, block: str) -> str:

@@ -1,0 +1,230 @@
+"""Networks for other programs: for the playground of the site, and as ONNX for all others.
+
+Both files are written here, without the libraries of their formats: a file of safetensors [1] is a
+header in JSON and then the numbers, and one of ONNX [2] is a list of numbered fields, of which a
+network of five layers needs few.
+
+References:
+    1. Hugging Face, "Safetensors", <https://huggingface.co/docs/safetensors>.
+    2. "Open Neural Network Exchange", <https://onnx.ai/onnx/intro/>.
+"""
+
+import gzip
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from cnn_tutorial.data import Digits
+from cnn_tutorial.evaluation import predict
+from cnn_tutorial.model import ConvolutionalNetwork
+
+FORMAT_VERSION = "1"  # of the files that the playground reads
+REFUSED = 0.025  # share of real digits that are answered "unlike any digit", at most
+LEARNED, ASKED = 2000, 500  # digits that the network learns from in the browser, and is asked
+TYPES = {torch.float16: "F16", torch.uint8: "U8"}
+OPSET, IR_VERSION = 13, 8  # of ONNX: old enough for programs of 2021 and since
+
+
+def unlike_below(model: nn.Module, digits: TensorDataset, refused: float = REFUSED) -> float:
+    """Return the probability below which the highest of the ten means "unlike any digit".
+
+    Args:
+        model: The network.
+        digits: Real digits that it has not learned from, such as the validation digits.
+        refused: The share of them that may be answered so.
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.export import unlike_below
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> 0.1 <= unlike_below(ConvolutionalNetwork(), load_digits().validation) <= 1
+        True
+    """
+    highest = predict(model, digits.tensors[0]).amax(1).sort().values  # (N,)
+    # Rounded down, as it is written, so that no more of them are refused.
+    return math.floor(1e4 * float(highest[int(refused * len(highest))])) / 1e4
+
+
+def for_browser(model: nn.Module, digits: TensorDataset, unlike: float) -> bytes:
+    """Return the file of a network for the playground: safetensors, with weights of 16 bits.
+
+    Args:
+        model: A network of the notebook's architecture: 6 and 16 channels, kernels of 3×3.
+        digits: Real digits, of which two of each class go with it; the first is a 7.
+        unlike: What `unlike_below` returns.
+
+    Raises:
+        ValueError: The network is of another architecture, or a class has fewer than two digits.
+        FloatingPointError: A weight is not finite, or too large for 16 bits.
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.export import for_browser
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> len(for_browser(ConvolutionalNetwork(), load_digits().test, 0.5))
+        136784
+    """
+    tensors = {name: weight.half() for name, weight in _weights(model).items()}
+    shapes = [tuple(weight.shape) for weight in tensors.values()]
+    notebook = ConvolutionalNetwork()
+    if shapes != [tuple(weight.shape) for weight in notebook.state_dict().values()]:
+        kernels = [shapes[0], shapes[2]]
+        raise ValueError(
+            "The playground shows a network with convolutions of 6 and 16 channels and kernels of "
+            f"3×3, such as the recipes classic, small and plain make; these are {kernels}."
+        )
+    _check_finite(tensors)
+    images, labels = digits.tensors
+    picked: list[int] = []
+    for digit in (7, *(set(range(10)) - {7})):
+        found = (labels == digit).nonzero()[:2, 0].tolist()
+        if len(found) < 2:
+            raise ValueError(f"There are fewer than two digits of class {digit} to go with it.")
+        picked += found
+    tensors["digits"] = _as_bytes(images[picked])  # (20, 28, 28)
+    tensors["labels"] = labels[picked].byte()  # (20,)
+    return _safetensors(tensors, {"format_version": FORMAT_VERSION, "unlike": f"{unlike:.4f}"})
+
+
+def digits_for_browser(digits: Digits) -> bytes:
+    """Return digits to learn from in the browser: safetensors, packed by gzip.
+
+    They are 2,500 training digits, of which the last fifth is to be asked; or as many as there are.
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.export import digits_for_browser
+        >>> len(digits_for_browser(load_digits())) < 500_000
+        True
+    """
+    images, labels = (tensor[: LEARNED + ASKED] for tensor in digits.train.tensors)
+    tensors = {"images": _as_bytes(images), "labels": labels.byte()}
+    return gzip.compress(_safetensors(tensors, {"format_version": FORMAT_VERSION}), mtime=0)
+
+
+def as_onnx(model: nn.Module) -> bytes:
+    """Return the ONNX file of a network, which many programs can run.
+
+    Its input is `images`, float32 of shape (N, 1, 28, 28), its output `logits`, (N, 10).
+
+    Raises:
+        ValueError: It is no network of this package.
+        FloatingPointError: A weight is not finite.
+
+    Examples:
+        >>> from cnn_tutorial.export import as_onnx
+        >>> from cnn_tutorial.model import ConvolutionalNetwork
+        >>> onnx = as_onnx(ConvolutionalNetwork())
+        >>> b"images" in onnx and b"logits" in onnx
+        True
+    """
+    weights = _weights(model)
+    _check_finite(weights)
+    nodes: list[bytes] = []
+    value = "images"
+
+    def then(operation: str, *layers: str, **attributes: int | Sequence[int]) -> None:
+        nonlocal value
+        inputs = [value, *(f"{layer}.{part}" for layer in layers for part in ("weight", "bias"))]
+        value = "logits" if layers == ("fc3",) else f"{operation.lower()}{len(nodes)}"
+        fields = [_field(1, name) for name in inputs]
+        fields += [_field(2, value), _field(4, operation)]
+        fields += [_field(5, _attribute(name, given)) for name, given in attributes.items()]
+        nodes.append(b"".join(fields))
+
+    for layer in ("conv1", "conv2"):
+        then("Conv", layer)
+        then("Relu")
+        then("MaxPool", kernel_shape=(2, 2), strides=(2, 2))
+    then("Flatten")
+    for layer in ("fc1", "fc2", "fc3"):
+        then("Gemm", layer, transB=1)  # x · weightᵀ + bias
+        if layer != "fc3":
+            then("Relu")
+    graph = [_field(1, node) for node in nodes]
+    graph += [_field(2, "digits")]
+    graph += [_field(5, _tensor(name, weight)) for name, weight in weights.items()]
+    graph += [
+        _field(11, _value("images", ("N", 1, 28, 28))),
+        _field(12, _value("logits", ("N", 10))),
+    ]
+    versions = _field(1, IR_VERSION) + _field(8, _field(1, "") + _field(2, OPSET))
+    return versions + _field(2, "cnn-tutorial") + _field(7, b"".join(graph))
+
+
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights by the names of their layers alone."""
+    if not isinstance(model, ConvolutionalNetwork):
+        raise ValueError(
+            "Only networks of cnn_tutorial.model.ConvolutionalNetwork can be exported; this is "
+            f"{type(model).__name__}."
+        )
+    return {
+        name.removeprefix("features."): weight.detach().cpu().float().contiguous()
+        for name, weight in model.state_dict().items()
+    }
+
+
+def _check_finite(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            kind = " of 16 bits" if tensor.dtype == torch.float16 else ""
+            raise FloatingPointError(f"{name} has values that are not finite numbers{kind}.")
+
+
+def _as_bytes(images: Tensor) -> Tensor:
+    return (255 * images[:, 0]).round().byte()  # (N, 28, 28)
+
+
+def _safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Write safetensors; their own library writes metadata in another order each time."""
+    header: dict[str, object] = {"__metadata__": metadata}
+    parts: list[bytes] = []
+    end = 0
+    for name, tensor in tensors.items():
+        parts.append(tensor.contiguous().numpy().tobytes())
+        start, end = end, end + len(parts[-1])
+        kind = {"dtype": TYPES[tensor.dtype], "shape": [*tensor.shape]}
+        header[name] = kind | {"data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # so that the numbers begin where 8 divides
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+
+# ONNX is written as Protocol Buffers: each field is its number and kind, then its value, and a
+# message is fields one after the other. The numbers are those of onnx.proto.
+
+
+def _field(number: int, value: int | str | bytes) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    content = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Write seven bits a byte, the lowest first; the eighth says that there are more."""
+    rest, low = divmod(value, 128)
+    return bytes([low | 128]) + _varint(rest) if rest else bytes([low])
+
+
+def _attribute(name: str, given: int | Sequence[int]) -> bytes:
+    if isinstance(given, int):
+        return _field(1, name) + _field(3, given) + _field(20, 2)
+    return _field(1, name) + b"".join(_field(8, size) for size in given) + _field(20, 7)
+
+
+def _tensor(name: str, tensor: Tensor) -> bytes:
+    shape = b"".join(_field(1, size) for size in tensor.shape)
+    return shape + _field(2, 1) + _field(8, name) + _field(9, tensor.numpy().tobytes())
+
+
+def _value(name: str, shape: Sequence[int | str]) -> bytes:
+    """Describe an input or output of float32; a size that is a name may be any."""
+    sizes = [_field(2 if isinstance(size, str) else 1, size) for size in shape]
+    dimensions = b"".join(_field(1, size) for size in sizes)
+    return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, dimensions)))
