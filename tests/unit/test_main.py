@@ -29,7 +29,7 @@ from cnn_tutorial.trainer import Trainer
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "predict", "download", "benchmark", "cache"]
+    "command", ["train", "evaluate", "predict", "export", "download", "benchmark", "cache"]
 )
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ["--help"], [command, "--help"]:

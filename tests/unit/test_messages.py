@@ -59,6 +59,12 @@ COMMANDS = {
     "train --history notes.txt/history.json": "notes.txt is in the way, since it is no folder.",
     "train --history model.safetensors": "cannot hold both the network and its history.",
     "train --dataset FashionMNIST": "Get it by: cnn-tutorial download --dataset FashionMNIST",
+    # What cannot be exported, or not there
+    "export net.onnx": "There is no network model.safetensors. Train one by: cnn-tutorial train",
+    "export net.onnx --checkpoint nan": "nan is of no use: fc3.weight has values that are not",
+    "export net.safetensors --checkpoint good": "channels and kernels of 3×3, such as the recipes",
+    "export notes.txt/net.onnx --checkpoint good": "notes.txt is in the way, since it is no",
+    "export weights.safetensors --checkpoint weights.safetensors": "to be exported: name another",
     # Measurements and downloads
     "benchmark --json folder": "folder is a folder; name a file in it.",
     "benchmark --json notes.txt/figures.json": "notes.txt is in the way, since it is no folder.",
@@ -85,6 +91,7 @@ OPTIONS = {
     "benchmark --seeds 1e9": "'1e9' is not a whole number from 2",
     "benchmark speed": "invalid choice: 'speed' (choose from",
     "predict": "the following arguments are required: image",
+    "export network.pt": "argument FILE: 'network.pt' does not end in .onnx or .safetensors",
     "upload": "argument command: invalid choice: 'upload' (choose from",
     "": "the following arguments are required: command",
 }
