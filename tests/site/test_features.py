@@ -169,6 +169,14 @@ def test_picture_is_a_file(page: Tag, site: Site) -> None:
         assert (site.page(KINDS).parent / str(image["src"])).read_bytes().startswith(start)
 
 
+def test_what_is_played_with_has_its_drawing_inside_and_its_files_beside_the_page(
+    page: Tag, site: Site
+) -> None:
+    thing = one(page, "figure > some-thing[small]")
+    assert {image["alt"] for image in thing.find_all("img")} == {"two, 1 by 1: 2.00"}
+    assert (site.html / KINDS / "bytes.bin").read_bytes() == bytes(range(256))
+
+
 def test_italics_below_a_figure_are_its_caption(page: Tag) -> None:
     first, second = page.select("figure figcaption")
     assert first.get_text() == "What to notice in x."
