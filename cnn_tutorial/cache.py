@@ -14,7 +14,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 from torch import nn
 
-from cnn_tutorial import data, evaluation, model, recipes, trainer
+from cnn_tutorial import data, deform, evaluation, model, recipes, trainer
 from cnn_tutorial.data import Digits
 from cnn_tutorial.history import History
 from cnn_tutorial.recipes import Recipe
@@ -100,9 +100,9 @@ def _identity(training: Trainer) -> str:
     digits = training.digits
     parts = [training.recipe, training.seed, torch.__version__, training.model]
     key = hashlib.sha256(repr(parts).encode())
-    for module in (data, model, recipes, evaluation, trainer, sys.modules[__name__]):
+    for module in (data, deform, model, recipes, evaluation, trainer, sys.modules[__name__]):
         key.update(inspect.getsource(module).encode())
-    for tensor in (*digits.train.tensors, *digits.validation.tensors):
+    for tensor in (*digits.train.tensors, *digits.validation.tensors, training.outliers):
         key.update(tensor.numpy().data)
     # Two networks whose layers and weights are alike may still compute different things.
     answers = evaluation.predict(training.model, digits.train.tensors[0][:100])

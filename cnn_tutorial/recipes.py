@@ -24,6 +24,11 @@ class Recipe:
             fall back to 0 in the rest (one cycle [2]); if None, it does not change.
         label_smoothing: Probability that the targets spread over all ten classes [3].
         shift: Pixels that a digit is moved at most, at random, in each direction.
+        turn: Degrees that it is turned at most, to either side.
+        size: Share that it becomes larger or smaller at most.
+        stroke: Pixels that its strokes gain at most, on each side; they lose at most half as many.
+        outliers: Drawings that are no digit, for each digit: the network learns to give all classes
+            the same probability then [4].
         bfloat16: Compute in bfloat16 where the device does it in hardware.
         one_by_one: Make each digit a tensor when it is asked for, through a `DataLoader`, as most
             tutorials do, rather than take a batch out of one tensor.
@@ -32,6 +37,8 @@ class Recipe:
         1. I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR, 2019.
         2. L. N. Smith, N. Topin, "Super-Convergence", 2018.
         3. C. Szegedy et al., "Rethinking the Inception Architecture", CVPR, 2016.
+        4. D. Hendrycks, M. Mazeika, T. Dietterich, "Deep Anomaly Detection with Outlier Exposure",
+           ICLR, 2019.
 
     Examples:
         >>> import torch
@@ -54,6 +61,10 @@ class Recipe:
     warmup: float | None = 0.25
     label_smoothing: float = 0.05
     shift: int = 0
+    turn: float = 0
+    size: float = 0
+    stroke: float = 0
+    outliers: float = 0
     bfloat16: bool = False
     one_by_one: bool = False
 
@@ -119,4 +130,15 @@ RECIPES = {
 # that both losses of its history measure the same.
 RECIPES["plain"] = replace(
     RECIPES["small"], epochs=3, batch_size=64, learning_rate=1.2e-2, label_smoothing=0
+)
+# That of the playground, where people draw, and not only digits.
+RECIPES["browser"] = replace(
+    RECIPES["plain"],
+    epochs=8,
+    shift=1,
+    turn=12,
+    size=0.15,
+    stroke=1.8,
+    outliers=0.35,
+    bfloat16=False,
 )

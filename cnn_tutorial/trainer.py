@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cnn_tutorial.data import Digits, Pictures, check_digits, shift
+from cnn_tutorial.deform import deform
 from cnn_tutorial.evaluation import evaluate
 from cnn_tutorial.history import Epoch, History
 from cnn_tutorial.progress import Progress
@@ -22,6 +23,8 @@ from cnn_tutorial.recipes import Recipe
 from cnn_tutorial.support.device import choose_device, has_bfloat16
 from cnn_tutorial.support.processes import rank_and_world_size, sum_over_processes
 from cnn_tutorial.support.watch import watched
+
+NO_DIGIT = -100  # the label of a drawing that is none, which PyTorch's losses leave out
 
 
 def check_seed(seed: int) -> None:
@@ -50,7 +53,7 @@ class LeanAdamW(torch.optim.AdamW):
 class Trainer:
     """Trains a network by a recipe.
 
-    The order and the shifts of the digits are drawn from the seed and the epoch; what layers draw
+    The order and the changes of the digits are drawn from the seed and the epoch; what layers draw
     comes from PyTorch's own state, which a checkpoint holds. So a training goes on from any step as
     if it had never stopped: bit for bit on a CPU with the same number of threads.
 
@@ -103,6 +106,13 @@ class Trainer:
             raise ValueError(f"The batch size can be {size}.")
         check_seed(seed)
         self.images, self.labels = (tensor.to(self.device) for tensor in digits.train.tensors)
+        self.outliers = self.images[:0]  # (M, 1, 28, 28)
+        if recipe.outliers:
+            # Imported here, since drawing takes libraries that only this needs.
+            from cnn_tutorial.outliers import LEARNED, draw_outliers
+
+            drawn = (draw_outliers(k, 300, digits.train.tensors[0], seed=seed) for k in LEARNED)
+            self.outliers = torch.cat([*drawn]).to(self.device)
         # Channels last is the order in which convolutions on processors are fastest.
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -143,11 +153,15 @@ class Trainer:
         return self.history
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """Yield what is left of the epoch: images, labels, and the size of the whole batch."""
+        """Yield what is left of the epoch: images, labels, and the digits of the whole batch."""
         recipe, epoch, n = self.recipe, len(self.history), len(self.labels)
         generator = torch.Generator().manual_seed((self.seed << 16) + epoch)
         all_batches = torch.randperm(n, generator=generator).split(recipe.batch_size)
         offsets = torch.randint(0, 2 * recipe.shift + 1, (2, n), generator=generator)
+        most = torch.tensor([[recipe.turn], [recipe.size], [recipe.stroke]])
+        least = -most * torch.tensor([[1], [1], [0.5]])
+        changes = least + (most - least) * torch.rand(3, n, generator=generator)  # (3, n)
+        beside = torch.randint(len(self.outliers) or 1, (n,), generator=generator)
         remaining = all_batches[self.progress.steps - epoch * len(all_batches) :]
         my_share = slice(self.rank, None, self.world_size)  # of each batch, for this process
         if recipe.one_by_one:
@@ -162,26 +176,37 @@ class Trainer:
         else:
             for batch in remaining:
                 mine = batch[my_share]
-                images = self.images[mine]  # (N, 1, 28, 28)
+                images, labels = self.images[mine], self.labels[mine]  # (N, 1, 28, 28), (N,)
+                if recipe.outliers:
+                    some = batch[: round(recipe.outliers * len(batch))][my_share]
+                    images = torch.cat([images, self.outliers[beside[some]]])
+                    labels = torch.cat([labels, torch.full_like(labels[: len(some)], NO_DIGIT)])
+                    mine = torch.cat([mine, some])  # they are changed as these digits are
                 if recipe.shift:
                     images = shift(images, offsets[:, mine], recipe.shift)
-                yield images, self.labels[mine], len(batch)
+                if changes.any() and len(mine):
+                    turns, sizes, strokes = changes[:, mine].to(self.device)
+                    images = deform(images, turns, 1 + sizes, strokes)
+                yield images, labels, len(batch)
 
     def step(self, images: Tensor, labels: Tensor, batch_size: int) -> None:
         """Take one step of gradient descent.
 
         Args:
             images: (N, 1, 28, 28), the share of a batch that this process has.
-            labels: (N,).
-            batch_size: Size of the whole batch.
+            labels: (N,), `NO_DIGIT` where the target is the same probability of each class; those
+                count for the gradients, and not for the loss that is reported.
+            batch_size: Digits of the whole batch.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.progress.steps)
         with self.autocast:
             logits = self.model(images).float()  # (N, 10)
-        loss = self.loss(logits, labels)
+        loss = whole = self.loss(logits, labels)
+        if self.recipe.outliers:
+            whole = loss - logits[labels == NO_DIGIT].log_softmax(1).mean(1).sum()
         self.optimizer.zero_grad()
-        (loss / batch_size).backward()
+        (whole / batch_size).backward()
         # From the gradients of this share to those of the whole batch.
         correct = (logits.argmax(1) == labels).sum()
         totals = torch.stack([loss.detach(), correct])  # (2,)

@@ -21,6 +21,7 @@ from cnn_tutorial.support.processes import joined_processes, rank_and_world_size
 RECIPES = {
     "one cycle": BRIEF,
     "shifted": replace(BRIEF, shift=2),
+    "deformed": replace(BRIEF, turn=9, size=0.1, stroke=1, outliers=0.4),
     "one by one": replace(BRIEF, one_by_one=True),
 }
 TRAINED_ON = 41  # 10 steps: the last of each epoch is of one digit, so that one process has none

@@ -81,6 +81,7 @@ ONE_BY_ONE = replace(BRIEF, one_by_one=True)
 TRAININGS: dict[str, tuple[Recipe, Callable[[], nn.Module]]] = {
     "one cycle": (BRIEF, BRIEF.network),
     "shifted": (replace(BRIEF, shift=2, label_smoothing=0.2), BRIEF.network),
+    "deformed": (replace(BRIEF, turn=9, size=0.1, stroke=1, outliers=0.4), BRIEF.network),
     "constant": (replace(BRIEF, warmup=None, weight_decay=0, epochs=1), BRIEF.network),
     "bfloat16": (replace(BRIEF, bfloat16=True, epochs=1), BRIEF.network),
     "dropout": (BRIEF, dropout),
