@@ -1,12 +1,21 @@
-"""Digits as other hands might have drawn them: turned, larger or smaller, bolder or thinner."""
+"""Digits as other hands might have drawn them: turned, larger or smaller, bolder or thinner.
+
+`deform` does it to many at once, for training. `redraw` does it one by one on a large canvas, as on
+the pad of the playground, and places the digit anew: it is for measuring.
+"""
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 
-DIGIT_SIDE = 20  # pixels of the longer side of a digit of MNIST
+from cnn_tutorial.handwriting import DIGIT_SIDE, place
+from cnn_tutorial.support.images import Grey
+
+ENLARGED = 5  # times, on the canvas
 
 
 def deform(images: Tensor, turns: Tensor, sizes: Tensor, strokes: Tensor) -> Tensor:
@@ -50,3 +59,40 @@ def deform(images: Tensor, turns: Tensor, sizes: Tensor, strokes: Tensor) -> Ten
     brightest = (image.amax((1, 2, 3), keepdim=True) for image in (images, turned))
     before, now = (value.clamp(min=1e-3) for value in brightest)
     return (turned * (before / now)).clamp(0, 1)
+
+
+def redraw(images: Tensor, *, size: float = 1, pen: float = 1) -> Tensor:
+    """Draw digits again on a larger canvas, and place them there as MNIST places its digits.
+
+    Args:
+        images: (N, 1, 28, 28), from 0 to 1.
+        size: How many times as large they are drawn.
+        pen: How many times as wide the strokes are drawn. Their width is that of a bar whose pixels
+            are as far from its edge on average.
+
+    Returns:
+        (N, 1, 28, 28).
+
+    Examples:
+        >>> from cnn_tutorial.data import load_digits
+        >>> from cnn_tutorial.deform import redraw
+        >>> digits = load_digits().test.tensors[0][:2]  # (2, 1, 28, 28)
+        >>> bool((redraw(digits, pen=2).sum((1, 2, 3)) > digits.sum((1, 2, 3))).all())
+        True
+    """
+    canvas = F.interpolate(images, scale_factor=ENLARGED * size, mode="bilinear")
+    margin = 4 * ENLARGED
+    return torch.cat([place(_with_pen(np.pad(ink.numpy(), margin), pen)) for ink in canvas[:, 0]])
+
+
+def _with_pen(ink: Grey, pen: float) -> Grey:
+    """Draw the strokes of a canvas (H, W) so many times as wide."""
+    if pen == 1:
+        return ink
+    mask = ink > 0.5
+    inside, outside = distance_transform_edt(mask), distance_transform_edt(~mask)
+    width = 4 * (inside[mask].mean() - 0.5)
+    grown = (pen - 1) * width / 2  # on each side
+    mask = outside <= grown if pen > 1 else inside > -grown
+    soft = gaussian_filter(mask.astype(np.float32), ENLARGED / 4)
+    return np.where(soft > 0.05, soft, 0)
