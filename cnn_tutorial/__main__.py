@@ -185,6 +185,7 @@ def _export(arguments: argparse.Namespace) -> int:
     check_writable(file)
 
     from cnn_tutorial.data import load_digits
+    from cnn_tutorial.deform import redraw
     from cnn_tutorial.export import as_onnx, for_browser, unlike_below
     from cnn_tutorial.support.checkpoint import learned_from, load_network
     from cnn_tutorial.support.files import write_whole
@@ -194,7 +195,8 @@ def _export(arguments: argparse.Namespace) -> int:
         content = as_onnx(model)
     else:
         digits = load_digits(dataset=learned_from(checkpoint).dataset)
-        content = for_browser(model, digits.test, unlike_below(model, digits.validation))
+        unlike = unlike_below(model, redraw(digits.validation.tensors[0]))
+        content = for_browser(model, digits.test, unlike)
     write_whole(file, content)
     print(f"Saved in {file}: {len(content):,} bytes")
     return 0

@@ -23,28 +23,29 @@ from cnn_tutorial.evaluation import predict
 from cnn_tutorial.model import ConvolutionalNetwork
 
 FORMAT_VERSION = "1"  # of the files that the playground reads
-REFUSED = 0.025  # share of real digits that are answered "unlike any digit", at most
+REFUSED = 0.02  # share of real digits that are answered "unlike any digit", at most
 LEARNED, ASKED = 2000, 500  # digits that the network learns from in the browser, and is asked
 TYPES = {torch.float16: "F16", torch.uint8: "U8"}
 OPSET, IR_VERSION = 13, 8  # of ONNX: old enough for programs of 2021 and since
 
 
-def unlike_below(model: nn.Module, digits: TensorDataset, refused: float = REFUSED) -> float:
+def unlike_below(model: nn.Module, images: Tensor, refused: float = REFUSED) -> float:
     """Return the probability below which the highest of the ten means "unlike any digit".
 
     Args:
         model: The network.
-        digits: Real digits that it has not learned from, such as the validation digits.
+        images: Real digits (N, 1, 28, 28) that it has not learned from.
         refused: The share of them that may be answered so.
 
     Examples:
         >>> from cnn_tutorial.data import load_digits
         >>> from cnn_tutorial.export import unlike_below
         >>> from cnn_tutorial.model import ConvolutionalNetwork
-        >>> 0.1 <= unlike_below(ConvolutionalNetwork(), load_digits().validation) <= 1
+        >>> images = load_digits().validation.tensors[0]
+        >>> 0.1 <= unlike_below(ConvolutionalNetwork(), images) <= 1
         True
     """
-    highest = predict(model, digits.tensors[0]).amax(1).sort().values  # (N,)
+    highest = predict(model, images).amax(1).sort().values  # (N,)
     # Rounded down, as it is written, so that no more of them are refused.
     return math.floor(1e4 * float(highest[int(refused * len(highest))])) / 1e4
 

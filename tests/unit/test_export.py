@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cnn_tutorial.__main__ import main
 from cnn_tutorial.data import load_digits
+from cnn_tutorial.deform import redraw
 from cnn_tutorial.evaluation import predict
 from cnn_tutorial.export import as_onnx, digits_for_browser, for_browser, unlike_below
 from cnn_tutorial.model import ConvolutionalNetwork, PoolingFirst
@@ -100,12 +101,11 @@ class Fixed(nn.Module):
 
 
 def test_threshold_refuses_the_share_that_it_is_told() -> None:
-    images, labels = (tensor.clone() for tensor in first(load_digits().train, 1000).tensors)
+    images = first(load_digits().train, 1000).tensors[0].clone()
     images[:, 0, 0, 0] = 0.5 + torch.arange(1000) / 2000
-    digits = torch.utils.data.TensorDataset(images[torch.randperm(1000)], labels)
-    below = unlike_below(Fixed(), digits, 0.03)
+    below = unlike_below(Fixed(), images[torch.randperm(1000)], 0.03)
     assert below == pytest.approx(0.515, abs=2e-4)
-    refused = predict(Fixed(), digits.tensors[0]).amax(1) < below
+    refused = predict(Fixed(), images).amax(1) < below
     assert 0.025 < refused.float().mean() <= 0.03
 
 
@@ -143,7 +143,7 @@ def test_command_writes_both(
     assert main(["export", "network.onnx"]) == 0
     assert Path("network.onnx").read_bytes() == as_onnx(model)
     assert main(["export", "folder/network.safetensors"]) == 0
-    unlike = unlike_below(model, digits.validation)
+    unlike = unlike_below(model, redraw(digits.validation.tensors[0]))
     content = Path("folder/network.safetensors").read_bytes()
     assert content == for_browser(model, digits.test, unlike)
     said = f"Saved in folder/network.safetensors: {len(content):,} bytes\n"
