@@ -134,11 +134,11 @@ RECIPES["plain"] = replace(
 # That of the playground, where people draw, and not only digits.
 RECIPES["browser"] = replace(
     RECIPES["plain"],
-    epochs=8,
-    shift=1,
-    turn=12,
-    size=0.15,
-    stroke=1.8,
-    outliers=0.35,
+    epochs=10,
+    learning_rate=5e-3,
+    turn=10,
+    size=0.1,
+    stroke=1.6,
+    outliers=0.25,
     bfloat16=False,
 )
