@@ -1,9 +1,5 @@
 """Networks for other programs: for the playground of the site, and as ONNX for all others.
 
-Both files are written here, without the libraries of their formats: a file of safetensors [1] is a
-header in JSON and then the numbers, and one of ONNX [2] is a list of numbered fields, of which a
-network of five layers needs few.
-
 References:
     1. Hugging Face, "Safetensors", <https://huggingface.co/docs/safetensors>.
     2. "Open Neural Network Exchange", <https://onnx.ai/onnx/intro/>.
@@ -12,7 +8,8 @@ References:
 import gzip
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +23,7 @@ FORMAT_VERSION = "1"  # of the files that the playground reads
 REFUSED = 0.02  # share of real digits that are answered "unlike any digit", at most
 LEARNED, ASKED = 2000, 500  # digits that the network learns from in the browser, and is asked
 TYPES = {torch.float16: "F16", torch.uint8: "U8"}
-OPSET, IR_VERSION = 13, 8  # of ONNX: old enough for programs of 2021 and since
+OPSET = 13  # of ONNX: for programs of 2021, and since
 
 
 def unlike_below(model: nn.Module, images: Tensor, refused: float = REFUSED) -> float:
@@ -113,7 +110,7 @@ def as_onnx(model: nn.Module) -> bytes:
     Its input is `images`, float32 of shape (N, 1, 28, 28), its output `logits`, (N, 10).
 
     Raises:
-        ValueError: It is no network of this package.
+        ValueError: It is no network of this package, or the package onnx is not installed.
         FloatingPointError: A weight is not finite.
 
     Examples:
@@ -123,19 +120,22 @@ def as_onnx(model: nn.Module) -> bytes:
         >>> b"images" in onnx and b"logits" in onnx
         True
     """
+    try:
+        from onnx import NodeProto, TensorProto, helper, numpy_helper
+    except ModuleNotFoundError:
+        raise ValueError(
+            "ONNX is written by a package that is not installed. Get it by: pip install onnx"
+        ) from None
     weights = _weights(model)
     _check_finite(weights)
-    nodes: list[bytes] = []
+    nodes: list[NodeProto] = []
     value = "images"
 
-    def then(operation: str, *layers: str, **attributes: int | Sequence[int]) -> None:
+    def then(operation: str, layer: str = "", **attributes: Any) -> None:
         nonlocal value
-        inputs = [value, *(f"{layer}.{part}" for layer in layers for part in ("weight", "bias"))]
-        value = "logits" if layers == ("fc3",) else f"{operation.lower()}{len(nodes)}"
-        fields = [_field(1, name) for name in inputs]
-        fields += [_field(2, value), _field(4, operation)]
-        fields += [_field(5, _attribute(name, given)) for name, given in attributes.items()]
-        nodes.append(b"".join(fields))
+        inputs = [value, f"{layer}.weight", f"{layer}.bias"] if layer else [value]
+        value = "logits" if layer == "fc3" else f"{operation.lower()}{len(nodes)}"
+        nodes.append(helper.make_node(operation, inputs, [value], **attributes))
 
     for layer in ("conv1", "conv2"):
         then("Conv", layer)
@@ -146,15 +146,13 @@ def as_onnx(model: nn.Module) -> bytes:
         then("Gemm", layer, transB=1)  # x · weightᵀ + bias
         if layer != "fc3":
             then("Relu")
-    graph = [_field(1, node) for node in nodes]
-    graph += [_field(2, "digits")]
-    graph += [_field(5, _tensor(name, weight)) for name, weight in weights.items()]
-    graph += [
-        _field(11, _value("images", ("N", 1, 28, 28))),
-        _field(12, _value("logits", ("N", 10))),
-    ]
-    versions = _field(1, IR_VERSION) + _field(8, _field(1, "") + _field(2, OPSET))
-    return versions + _field(2, "cnn-tutorial") + _field(7, b"".join(graph))
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ("N", 1, 28, 28))
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ("N", 10))
+    tensors = [numpy_helper.from_array(weight.numpy(), name) for name, weight in weights.items()]
+    graph = helper.make_graph(nodes, "digits", [images], [logits], tensors)
+    opset = helper.make_opsetid("", OPSET)
+    whole = helper.make_model_gen_version(graph, opset_imports=[opset])  # as old as that allows
+    return bytes(whole.SerializeToString())
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
@@ -194,38 +192,3 @@ def _safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> 
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # so that the numbers begin where 8 divides
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
-
-
-# ONNX is written as Protocol Buffers: each field is its number and kind, then its value, and a
-# message is fields one after the other. The numbers are those of onnx.proto.
-
-
-def _field(number: int, value: int | str | bytes) -> bytes:
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    content = value.encode() if isinstance(value, str) else value
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    """Write seven bits a byte, the lowest first; the eighth says that there are more."""
-    rest, low = divmod(value, 128)
-    return bytes([low | 128]) + _varint(rest) if rest else bytes([low])
-
-
-def _attribute(name: str, given: int | Sequence[int]) -> bytes:
-    if isinstance(given, int):
-        return _field(1, name) + _field(3, given) + _field(20, 2)
-    return _field(1, name) + b"".join(_field(8, size) for size in given) + _field(20, 7)
-
-
-def _tensor(name: str, tensor: Tensor) -> bytes:
-    shape = b"".join(_field(1, size) for size in tensor.shape)
-    return shape + _field(2, 1) + _field(8, name) + _field(9, tensor.numpy().tobytes())
-
-
-def _value(name: str, shape: Sequence[int | str]) -> bytes:
-    """Describe an input or output of float32; a size that is a name may be any."""
-    sizes = [_field(2 if isinstance(size, str) else 1, size) for size in shape]
-    dimensions = b"".join(_field(1, size) for size in sizes)
-    return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, dimensions)))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,12 @@ def test_onnx_gives_the_logits_of_the_network(channels: tuple[int, int], kernel_
     content = as_onnx(model)
     assert (run_onnx(content, images) - expected).abs().max() < 1e-5
     assert (run_onnx(content, images[:1]) - expected[:1]).abs().max() < 1e-5  # any batch
+
+
+def test_without_the_package_onnx_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match="pip install onnx"):
+        as_onnx(network())
 
 
 def test_the_playground_gets_weights_of_16_bits_and_digits() -> None:
