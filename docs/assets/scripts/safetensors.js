@@ -31,7 +31,7 @@ export async function read(response) {
   } catch {
     throw new Error(`${name} is damaged, or did not arrive whole.`);
   }
-  const version = contents.metadata.format_version ?? VERSION;
+  const version = contents.metadata.format_version;
   if (version !== VERSION)
     throw new Error(`${name} is of version ${version}, not ${VERSION}: load the page again.`);
   for (const [tensor, { data }] of contents.tensors)
