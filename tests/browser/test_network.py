@@ -20,19 +20,8 @@ DIGITS = 200
 CELLS = 50  # of each layer
 # In PyTorch's order of running them; the last is what it makes of the logits.
 LAYERS = [
-    "input",
-    "conv1",
-    "relu1",
-    "pool1",
-    "conv2",
-    "relu2",
-    "pool2",
-    "fc1",
-    "relu3",
-    "fc2",
-    "relu4",
-    "fc3",
-    "softmax",
+    *("input", "conv1", "relu1", "pool1", "conv2", "relu2", "pool2"),
+    *("fc1", "relu3", "fc2", "relu4", "fc3", "softmax"),
 ]
 FORWARD = """(digits) => digits.map((digit) => {
   const probabilities = [...n.forward(Float32Array.from(digit))];
