@@ -38,6 +38,6 @@ if (
 }
 
 // What a reader plays with comes after the text, where it can be fetched.
-for (const name of ["conv-stepper", "predict-check", "shape-calculator"]) {
+for (const name of ["conv-stepper", "digit-pad", "predict-check", "shape-calculator"]) {
   if (document.querySelector(name) && location.protocol !== "file:") import(`./${name}.js`);
 }

@@ -1,0 +1,162 @@
+// The numbers of a layer as maps in colours, in which any of them can be pointed at, and chosen.
+import { argmax, LAYERS, placeOf } from "./network.js";
+import { ARROWS, GREY, make, written } from "./paint.js";
+
+/** @typedef {[n: number, i: number]} Place number `i` of layer `n` */
+/**
+ * @typedef {{ network: import("./network.js").Network, palette: Uint32Array, most: number }} Shown
+ *   the numbers, and the colours of those from −most to most
+ */
+
+/** @type {Record<number, number>} how many maps lie side by side, of so many */
+const COLUMNS = { 1: 1, 6: 3, 10: 5, 16: 4, 84: 12, 120: 12 };
+const SVG = `<canvas></canvas><svg tabindex="0" role="application"><path></path><g></g><g></g></svg>`;
+
+/** Make the colours: blue below zero, red above, the fainter the nearer to zero. */
+export function paletteOf(/** @type {Element} */ host) {
+  const style = getComputedStyle(host);
+  const [below, above] = ["--below", "--above"].map((name) => {
+    const color = Number.parseInt(style.getPropertyValue(name).trim().slice(1), 16);
+    return (color >> 16) | (color & 0xff00) | ((color & 255) << 16);
+  });
+  return Uint32Array.from({ length: 511 }, (_, i) =>
+    i < 255 ? ((255 - i) << 24) | below : ((i - 255) << 24) | above,
+  );
+}
+
+/** @type {(place: Place) => string} in words */
+export function words([n, i]) {
+  const { name, kind, shape } = LAYERS[n];
+  const [channel, row, column] = placeOf(n, i);
+  if (kind === "input") return `The pixel at row ${row}, column ${column}`;
+  if (kind === "softmax") return `The probability of ${i}`;
+  if (n === LAYERS.length - 2) return `The logit of ${i}`;
+  if (shape[1] === 1) return `Number ${i} of ${name}`;
+  return `${name}, channel ${channel}, row ${row}, column ${column}`;
+}
+
+/** @type {(place: Place, shown: Shown) => string} */
+export const amount = ([n, i], { network }) =>
+  LAYERS[n].kind === "softmax" ? percent(network.values[n][i]) : written(network.values[n][i]);
+
+export const percent = (/** @type {number} */ part) => `${(100 * part).toFixed(1)}%`;
+
+/** The maps of a layer, or one of them. */
+export class Maps {
+  /**
+   * @param {number} n the layer
+   * @param {{ pick: (place: Place) => void, point: (place: Place) => void }} act what to do with a
+   *   number that is chosen, or pointed at; or null
+   * @param {number} only the channel that is shown, or null for all
+   */
+  constructor(n, act, only = null) {
+    const { name, shape } = LAYERS[n];
+    const [channels, height, width] = shape;
+    const columns = only === null ? COLUMNS[channels] : 1;
+    const rows = only === null ? channels / columns : 1;
+    const gap = height > 1 ? 2 : 0;
+    this.n = n;
+    this.height = rows * (height + gap) - gap;
+    this.width = columns * (width + gap) - gap;
+    this.first = (only ?? 0) * height * width;
+    /** Which number lies at each pixel; −1 between the maps. */
+    this.numbers = new Int32Array(this.height * this.width).fill(-1);
+    this.pixels = Int32Array.from({ length: rows * columns * height * width }, (_, k) => {
+      const [channel, row, column] = placeOf(n, k);
+      const y = Math.floor(channel / columns) * (height + gap) + row;
+      const pixel = y * this.width + (channel % columns) * (width + gap) + column;
+      this.numbers[pixel] = this.first + k;
+      return pixel;
+    });
+    this.image = new ImageData(this.width, this.height);
+    this.colors = new Uint32Array(this.image.data.buffer);
+    const maps = make("div", { className: "maps", innerHTML: SVG });
+    this.canvas = maps.children[0];
+    this.svg = maps.children[1];
+    Object.assign(this.canvas, { height: this.height, width: this.width });
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
+    const edges = Array.from(
+      this.pixels.filter((_, k) => k % (height * width) === 0),
+      (pixel) => {
+        const [x, y] = [pixel % this.width, Math.floor(pixel / this.width)];
+        return `M${x} ${y}h${width}v${height}h${-width}z`;
+      },
+    );
+    this.svg.firstChild.setAttribute("d", edges.join(""));
+    const size = height > 1 ? shape.join("×") : `${channels}`;
+    this.element = make("figure", {}, maps, make("figcaption", {}, `${name} ${size}`));
+    if (!act) return;
+    this.svg.setAttribute("aria-label", `${name}, ${size}: arrow keys point, Enter chooses`);
+    this.listen(act);
+  }
+
+  listen(/** @type {any} */ { pick, point }) {
+    /** @type {number} the number that is pointed at */
+    let at = null;
+    const go = (/** @type {number} */ i) => {
+      if (i < 0) return;
+      at = i;
+      this.frame("pointed", [i]);
+      point([this.n, i]);
+    };
+    const leave = () => this.frame("pointed", []);
+    const under = (/** @type {PointerEvent} */ event) => {
+      const { left, top, width, height } = this.svg.getBoundingClientRect();
+      const x = Math.floor(((event.clientX - left) / width) * this.width);
+      const y = Math.floor(((event.clientY - top) / height) * this.height);
+      go(this.numbers[y * this.width + x] ?? -1);
+    };
+    /** @type {Record<string, (event: any) => void>} */
+    const listeners = {
+      pointerdown: under,
+      pointermove: under,
+      pointerleave: leave,
+      blur: leave,
+      click: () => at !== null && pick([this.n, at]),
+      focus: () => this.svg.matches(":focus-visible") && go(at ?? this.largest),
+      keydown: (event) => {
+        const isChoice = event.key === "Enter" || event.key === " ";
+        const step = ARROWS[event.key];
+        if (!isChoice && !step) return;
+        event.preventDefault();
+        at ??= this.largest;
+        if (isChoice) return pick([this.n, at]);
+        let pixel = this.pixels[at - this.first];
+        do {
+          const [x, y] = [(pixel % this.width) + step[0], Math.floor(pixel / this.width) + step[1]];
+          if (x < 0 || y < 0 || x >= this.width || y >= this.height) return;
+          pixel = y * this.width + x;
+        } while (this.numbers[pixel] < 0); // between two maps
+        go(this.numbers[pixel]);
+      },
+    };
+    for (const [name, listener] of Object.entries(listeners))
+      this.svg.addEventListener(name, listener);
+  }
+
+  /**
+   * Show the numbers of the layer. So that small ones are seen, an eighth of the largest has half of
+   * its colour.
+   */
+  draw(/** @type {Shown} */ { network, palette, most }) {
+    const values = network.values[this.n].subarray(this.first, this.first + this.pixels.length);
+    for (let k = 0; k < values.length; k++) {
+      const part = Math.min(1, Math.max(-1, values[k] / most));
+      this.colors[this.pixels[k]] = this.n
+        ? palette[255 + Math.round(255 * Math.cbrt(part))]
+        : GREY[(255 * values[k]) | 0];
+    }
+    this.largest = this.first + argmax(values);
+    this.canvas.getContext("2d").putImageData(this.image, 0, 0);
+  }
+
+  /** Frame squares of numbers, each named by the first of them. */
+  frame(/** @type {string} */ kind, /** @type {number[]} */ numbers, side = 1) {
+    const rects = numbers.map((i) => {
+      const pixel = this.pixels[i - this.first];
+      const [x, y] = [pixel % this.width, Math.floor(pixel / this.width)];
+      return `<rect class="${kind}" x="${x}" y="${y}" width="${side}" height="${side}"/>`;
+    });
+    this.svg.children[kind === "pointed" ? 2 : 1].innerHTML = rects.join("");
+  }
+}
