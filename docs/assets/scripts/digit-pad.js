@@ -37,6 +37,8 @@ class DigitPad extends HTMLElement {
   pointer = null;
   pen = [GRID / 2, GRID / 2]; // that keys move
   isDown = false;
+  where = ""; // the pen is, while it is down
+  problem = "";
   verdict = "";
 
   connectedCallback() {
@@ -95,7 +97,8 @@ class DigitPad extends HTMLElement {
       })
       .catch((/** @type {Error} */ error) => {
         this.loading = null;
-        this.conclude(error.message);
+        this.problem = error.message;
+        this.schedule();
       });
     return this.loading;
   }
@@ -115,11 +118,18 @@ class DigitPad extends HTMLElement {
 
   /** Change what was drawn, after which no stroke goes on. */
   change(/** @type {() => void} */ act) {
-    this.isExample = this.isDown = false;
+    this.isExample = false;
     this.pointer = null;
+    this.lift();
     this.load();
     act();
     this.schedule();
+  }
+
+  /** Lift the pen that keys move. */
+  lift() {
+    this.isDown = false;
+    this.where = "";
   }
 
   begin(/** @type {number[]} */ point) {
@@ -155,7 +165,7 @@ class DigitPad extends HTMLElement {
       if (event.pointerId === this.pointer) this.pointer = null;
     };
     svg.onfocus = () => this.load();
-    svg.onblur = () => (this.isDown = false);
+    svg.onblur = () => this.lift();
     svg.onkeydown = (/** @type {KeyboardEvent} */ event) => this.press(event);
   }
 
@@ -175,7 +185,9 @@ class DigitPad extends HTMLElement {
     circle.style.transform = `translate(${this.pen[0]}px, ${this.pen[1]}px)`;
     circle.classList.toggle("down", this.isDown);
     const [column, row] = this.pen.map((at) => Math.round(at / STEP));
-    this.say(`Pen ${this.isDown ? "down" : "up"}, row ${row}, column ${column}. ${this.verdict}`);
+    const where = `row ${row}, column ${column}. `;
+    this.where = this.isDown ? `Pen down, ${where}` : "";
+    this.say((this.where || `Pen up, ${where}`) + this.verdict);
   }
 
   /** Show what was drawn in the next frame. */
@@ -194,7 +206,7 @@ class DigitPad extends HTMLElement {
     this.at(".hint").hidden = !isBlank;
     const input = isBlank ? null : this.prepare(inked);
     if (this.network) this.conclude(this.network.show(input));
-    else if (isBlank) this.conclude("Nothing to read");
+    else this.conclude(this.problem || (isBlank ? "Nothing to read" : ""));
     const taken = image ? null : this.at(":checked[type=radio]");
     if (taken) taken.checked = false;
   }
@@ -223,7 +235,7 @@ class DigitPad extends HTMLElement {
     if (verdict === this.verdict) return;
     this.verdict = verdict;
     this.at(".verdict").textContent = verdict;
-    this.say(verdict);
+    this.say(this.where + verdict);
   }
 
   /** Have a sentence read aloud: the last of each second. */
