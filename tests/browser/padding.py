@@ -112,7 +112,7 @@ def scaled(ink: Ink, factor: float) -> Ink:
 def thin(ink: Ink) -> Ink:
     """Draw the same with strokes of half their width."""
     depth = distance_transform_edt(_smooth(ink))
-    return (depth > 0.5 * maximum_filter(depth, 15)).astype(np.float32)
+    return np.asarray(depth > 0.5 * maximum_filter(depth, 15), np.float32)
 
 
 def bold(ink: Ink) -> Ink:
@@ -120,7 +120,7 @@ def bold(ink: Ink) -> Ink:
     mask = _smooth(ink)
     depth = distance_transform_edt(mask)
     half = np.median(maximum_filter(depth, 15)[mask])  # of the width
-    return (distance_transform_edt(~mask) <= half).astype(np.float32)
+    return np.asarray(distance_transform_edt(~mask) <= half, np.float32)
 
 
 def _smooth(ink: Ink) -> NDArray[np.bool_]:

@@ -45,7 +45,8 @@ def ask(page: Page, function: str, values: object) -> Any:
 
 def lines(seed: int) -> list[list[float]]:
     """Points of a stroke, some of them off the pad."""
-    return (np.random.default_rng(seed).random((6, 2)) * (GRID + 40) - 20).tolist()
+    points = np.random.default_rng(seed).random((6, 2)) * (GRID + 40) - 20
+    return [[float(x), float(y)] for x, y in points]
 
 
 def covered(points: list[list[float]]) -> Ink:

@@ -37,7 +37,7 @@ class DigitPad extends HTMLElement {
   pointer = null;
   pen = [GRID / 2, GRID / 2]; // that keys move
   isDown = false;
-  where = ""; // the pen is, while it is down
+  where = ""; // it is, while they do
   problem = "";
   verdict = "";
 
@@ -153,6 +153,7 @@ class DigitPad extends HTMLElement {
     svg.onpointerdown = (/** @type {PointerEvent} */ event) => {
       if (this.pointer !== null || event.button) return; // a second finger, or another button
       this.pointer = event.pointerId;
+      this.lift();
       svg.setPointerCapture(event.pointerId);
       this.begin(point(event)); // whatever its pressure: some pens say 0
     };
@@ -185,9 +186,8 @@ class DigitPad extends HTMLElement {
     circle.style.transform = `translate(${this.pen[0]}px, ${this.pen[1]}px)`;
     circle.classList.toggle("down", this.isDown);
     const [column, row] = this.pen.map((at) => Math.round(at / STEP));
-    const where = `row ${row}, column ${column}. `;
-    this.where = this.isDown ? `Pen down, ${where}` : "";
-    this.say((this.where || `Pen up, ${where}`) + this.verdict);
+    this.where = `Pen ${this.isDown ? "down" : "up"}, row ${row}, column ${column}. `;
+    this.say(this.where + this.verdict);
   }
 
   /** Show what was drawn in the next frame. */

@@ -10,7 +10,7 @@ import { ARROWS, GREY, make, written } from "./paint.js";
 
 /** @type {Record<number, number>} how many maps lie side by side, of so many */
 const COLUMNS = { 1: 1, 6: 3, 10: 5, 16: 4, 84: 12, 120: 12 };
-const SVG = `<canvas></canvas><svg tabindex="0" role="application"><path></path><g></g><g></g></svg>`;
+const SVG = "<canvas></canvas><svg><path></path><g></g><g></g></svg>";
 
 /** Make the colours: blue below zero, red above, the fainter the nearer to zero. */
 export function paletteOf(/** @type {Element} */ host) {
@@ -86,6 +86,8 @@ export class Maps {
     const size = height > 1 ? shape.join("×") : `${channels}`;
     this.element = make("figure", {}, maps, make("figcaption", {}, `${name} ${size}`));
     if (!act) return;
+    this.svg.setAttribute("tabindex", "0");
+    this.svg.setAttribute("role", "application");
     this.svg.setAttribute("aria-label", `${name}, ${size}: arrow keys point, Enter chooses`);
     this.listen(act);
   }
@@ -139,15 +141,22 @@ export class Maps {
    * its colour.
    */
   draw(/** @type {Shown} */ { network, palette, most }) {
-    const values = network.values[this.n].subarray(this.first, this.first + this.pixels.length);
-    for (let k = 0; k < values.length; k++) {
-      const part = Math.min(1, Math.max(-1, values[k] / most));
-      this.colors[this.pixels[k]] = this.n
-        ? palette[255 + Math.round(255 * Math.cbrt(part))]
-        : GREY[(255 * values[k]) | 0];
+    const { colors, pixels, first, n } = this;
+    const values = network.values[n];
+    for (let k = 0; k < pixels.length; k++) {
+      const value = values[first + k];
+      const part = Math.min(1, Math.max(-1, value / most));
+      colors[pixels[k]] = n
+        ? palette[Math.round(255 + 255 * Math.cbrt(part))]
+        : GREY[(255 * value) | 0];
     }
-    this.largest = this.first + argmax(values);
+    this.values = values;
     this.canvas.getContext("2d").putImageData(this.image, 0, 0);
+  }
+
+  /** @returns {number} where the largest number is */
+  get largest() {
+    return this.first + argmax(this.values.subarray(this.first, this.first + this.pixels.length));
   }
 
   /** Frame squares of numbers, each named by the first of them. */

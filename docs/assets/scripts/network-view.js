@@ -103,6 +103,7 @@ class NetworkView {
   /** Begin a walk. */
   choose(/** @type {Place} */ place) {
     this.isChosen = true;
+    clearTimeout(this.later);
     this.walk.go(place, true);
     this.pad.at(".walk").scrollIntoView({ block: "nearest" });
   }

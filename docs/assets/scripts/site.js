@@ -39,5 +39,7 @@ if (
 
 // What a reader plays with comes after the text, where it can be fetched.
 for (const name of ["conv-stepper", "digit-pad", "predict-check", "shape-calculator"]) {
-  if (document.querySelector(name) && location.protocol !== "file:") import(`./${name}.js`);
+  const found = document.querySelector(name);
+  if (found && location.protocol !== "file:") import(`./${name}.js`);
+  else found?.setAttribute("small", ""); // as its picture is, which stays
 }
