@@ -11,8 +11,8 @@ from conftest import EXECUTED, KINDS, SIZES, Site
 from hosting import Host, listen, settle
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
-from playwright.sync_api import Browser, expect
 from playing import PLAYING, nothing_is_fetched_before_a_small_pad_is_touched
+from playwright.sync_api import Browser, expect
 from stepping import STEPPING
 from walking import walk
 
