@@ -96,10 +96,9 @@ export class Maps {
     /** @type {number} the number that is pointed at */
     let at = null;
     const go = (/** @type {number} */ i) => {
-      if (i < 0) return;
-      at = i;
-      this.frame("pointed", [i]);
-      point([this.n, i]);
+      at = i < 0 ? null : i;
+      this.frame("pointed", i < 0 ? [] : [i]);
+      if (i >= 0) point([this.n, i]);
     };
     const leave = () => this.frame("pointed", []);
     const under = (/** @type {PointerEvent} */ event) => {

@@ -84,7 +84,9 @@ class NetworkView {
       bar.querySelector("b").textContent = image ? percent(p[digit]) : "";
     });
     const best = argmax(p);
+    this.isBlank = !image;
     if (this.walk) {
+      this.walk.host.classList.toggle("blank", this.isBlank);
       clearTimeout(this.later);
       this.later = setTimeout(() => this.follow(best), LATER);
     }
@@ -102,16 +104,20 @@ class NetworkView {
 
   /** Begin a walk. */
   choose(/** @type {Place} */ place) {
+    if (this.isBlank) return;
     this.isChosen = true;
     clearTimeout(this.later);
     this.walk.go(place, true);
     this.pad.at(".walk").scrollIntoView({ block: "nearest" });
   }
 
-  /** Begin a walk where the address says, if it does. */
+  /** Begin a walk where the address says, if it does: with a digit, if there is none. */
   goTo(/** @type {string} */ hash) {
     const place = placeAt(hash);
-    if (place) this.choose(place);
+    if (!place || !this.walk) return;
+    if (this.isBlank) this.pad.take(this.digits[0]);
+    this.pad.update();
+    this.choose(place);
   }
 
   /** Tell the number that is pointed at. */
