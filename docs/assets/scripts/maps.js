@@ -84,11 +84,12 @@ export class Maps {
     );
     this.svg.firstChild.setAttribute("d", edges.join(""));
     const size = height > 1 ? shape.join("×") : `${channels}`;
-    this.element = make("figure", {}, maps, make("figcaption", {}, `${name} ${size}`));
+    const title = only === null ? `${name} ${size}` : `${name}, channel ${only}`;
+    this.element = make("figure", {}, maps, make("figcaption", {}, title));
     if (!act) return;
     this.svg.setAttribute("tabindex", "0");
     this.svg.setAttribute("role", "application");
-    this.svg.setAttribute("aria-label", `${name}, ${size}: arrow keys point, Enter chooses`);
+    this.svg.setAttribute("aria-label", `${title}: arrow keys point, Enter chooses`);
     this.listen(act);
   }
 
