@@ -15,34 +15,36 @@ const SMALL = ["input", "pool1"]; // layers that a small pad shows
 /** Fetch the network and show it in the view of a pad; raise a sentence if it cannot be used. */
 export async function open(/** @type {any} */ pad) {
   const { tensors, metadata } = await read(fetch(FILE));
-  return new NetworkView(pad, tensors, Number(metadata.unlike));
+  const network = new Network(tensors);
+  const grey = Float32Array.from(tensors.get("digits").data, (value) => value / 255);
+  /** @type {Float32Array[]} */
+  const digits = [];
+  let most = 0;
+  for (let start = 0; start < grey.length; start += SIDE * SIDE) {
+    digits.push(grey.subarray(start, start + SIDE * SIDE));
+    network.forward(digits.at(-1));
+    for (const values of network.values)
+      for (const value of values) most = Math.max(most, Math.abs(value));
+    await new Promise((done) => setTimeout(done)); // the page may have something else to do
+  }
+  most = 8 * Math.ceil(most / 8);
+  const shown = { network, palette: paletteOf(pad), most };
+  return new NetworkView(pad, shown, digits, tensors.get("labels").data, Number(metadata.unlike));
 }
 
 class NetworkView {
   /**
    * @param {any} pad
-   * @param {Map<string, any>} tensors
+   * @param {import("./maps.js").Shown} shown
+   * @param {Float32Array[]} digits to take
+   * @param {ArrayLike<number>} labels of these
    * @param {number} unlike the highest probability of what is unlike any digit is below it
    */
-  constructor(pad, tensors, unlike) {
-    const network = new Network(tensors);
+  constructor(pad, shown, digits, labels, unlike) {
     this.pad = pad;
+    this.shown = shown;
+    this.digits = digits;
     this.unlike = unlike;
-    this.labels = tensors.get("labels").data;
-    this.digits = Array.from(this.labels, (_, k) =>
-      Float32Array.from(
-        tensors.get("digits").data.subarray(k * SIDE * SIDE, (k + 1) * SIDE * SIDE),
-        (grey) => grey / 255,
-      ),
-    );
-    let most = 0;
-    for (const digit of this.digits) {
-      network.forward(digit);
-      for (const values of network.values.slice(1))
-        for (const value of values) most = Math.max(most, Math.abs(value));
-    }
-    most = 8 * Math.ceil(most / 8);
-    this.shown = { network, palette: paletteOf(pad), most };
     const isSmall = !pad.at(".walk");
     const point = (/** @type {Place} */ place) => this.point(place);
     const pick = (/** @type {Place} */ place) => this.choose(place);
@@ -57,12 +59,14 @@ class NetworkView {
     pad.at(".layers").replaceChildren(...this.maps.map(({ element }) => element));
     if (isSmall) return;
     this.walk = new Walk(pad.at(".walk"), this.shown, (sentence) => pad.say(sentence), point);
-    const ticks = [-1, -1 / 8, 0, 1 / 8, 1].map((part) => make("span", {}, written(part * most)));
+    const ticks = [-1, -1 / 8, 0, 1 / 8, 1].map((part) =>
+      make("span", {}, written(part * shown.most)),
+    );
     pad.at(".scale p").replaceChildren(...ticks);
     this.digits.forEach((values, k) => {
       const canvas = make("canvas");
       paint(canvas, { values, height: SIDE, width: SIDE });
-      const ariaLabel = String(this.labels[k]);
+      const ariaLabel = String(labels[k]);
       const onchange = () => pad.take(values);
       const input = make("input", { type: "radio", name: "digit", ariaLabel, onchange });
       pad.at(".digits").append(make("label", {}, input, canvas));

@@ -5,6 +5,7 @@
 /** @typedef {{ tensors: Map<string, Tensor>, metadata: Record<string, string> }} Contents */
 
 const VERSION = "1"; // of what these files hold
+const POWERS = Array.from({ length: 32 }, (_, exponent) => 2 ** (exponent - 25));
 
 /**
  * Return the tensors of a file, which may be packed by gzip; raise a sentence if it is of no use.
@@ -58,10 +59,12 @@ function parse(bytes) {
     const [from, to] = offsets.map((/** @type {number} */ offset) => start + offset);
     const count = shape.reduce((/** @type {number} */ all, /** @type {number} */ n) => all * n, 1);
     if (bytes.length < to || to - from !== count * (dtype === "F16" ? 2 : 1)) throw new Error();
-    const half = (/** @type {unknown} */ _, /** @type {number} */ i) =>
-      fromHalf(view.getUint16(from + 2 * i, true));
-    const data =
-      dtype === "F16" ? Float32Array.from({ length: count }, half) : bytes.slice(from, to);
+    /** @type {Uint8Array | Float32Array} */
+    let data = bytes.slice(from, to);
+    if (dtype === "F16") {
+      data = new Float32Array(count);
+      for (let i = 0; i < count; i++) data[i] = fromHalf(view.getUint16(from + 2 * i, true));
+    }
     tensors.set(name, { shape, data });
   }
   return { tensors, metadata };
@@ -72,6 +75,6 @@ function fromHalf(/** @type {number} */ bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+  if (exponent === 0) return sign * fraction * POWERS[1];
+  return sign * (1024 + fraction) * POWERS[exponent];
 }
