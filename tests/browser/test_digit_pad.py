@@ -444,6 +444,19 @@ def test_a_place_has_an_address(pad: Locator) -> None:
     assert torch.allclose(image(pad), digits[labels == 7][:1], atol=1e-6)
 
 
+def test_on_paper_is_the_picture(page: Page) -> None:
+    """What cannot be drawn on leaves its place to the picture that it took it from."""
+    for kind in ("", "small"):
+        show(page, f"<digit-pad {kind}><svg><rect width='9' height='9'/></svg></digit-pad>")
+        view, picture = page.locator("digit-pad .pad"), page.locator("digit-pad > svg")
+        expect(view).to_be_visible()
+        expect(picture).to_be_hidden()
+        page.emulate_media(media="print")
+        expect(view).to_be_hidden()
+        expect(picture).to_be_visible()
+        page.emulate_media(media="screen")
+
+
 def test_without_its_network_the_pad_still_shows_the_steps(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory, network: ConvolutionalNetwork
 ) -> None:
