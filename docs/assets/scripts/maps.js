@@ -10,18 +10,23 @@ import { ARROWS, GREY, make, written } from "./paint.js";
 
 /** @type {Record<number, number>} how many maps lie side by side, of so many */
 const COLUMNS = { 1: 1, 6: 3, 10: 5, 16: 4, 84: 12, 120: 12 };
+const SHADES = 1000; // on each side of zero
 const SVG = "<canvas></canvas><svg><path></path><g></g><g></g></svg>";
 
-/** Make the colours: blue below zero, red above, the fainter the nearer to zero. */
+/**
+ * Make the colours of −SHADES to SHADES: blue below zero, red above, the fainter the nearer to zero. So
+ * that small numbers are seen, an eighth of the largest has half of its colour.
+ */
 export function paletteOf(/** @type {Element} */ host) {
   const style = getComputedStyle(host);
   const [below, above] = ["--below", "--above"].map((name) => {
     const color = Number.parseInt(style.getPropertyValue(name).trim().slice(1), 16);
     return (color >> 16) | (color & 0xff00) | ((color & 255) << 16);
   });
-  return Uint32Array.from({ length: 511 }, (_, i) =>
-    i < 255 ? ((255 - i) << 24) | below : ((i - 255) << 24) | above,
-  );
+  return Uint32Array.from({ length: 2 * SHADES + 1 }, (_, i) => {
+    const alpha = Math.round(255 * Math.cbrt(Math.abs(i - SHADES) / SHADES));
+    return (alpha << 24) | (i < SHADES ? below : above);
+  });
 }
 
 /** @type {(place: Place) => string} in words */
@@ -61,13 +66,13 @@ export class Maps {
     this.first = (only ?? 0) * height * width;
     /** Which number lies at each pixel; −1 between the maps. */
     this.numbers = new Int32Array(this.height * this.width).fill(-1);
-    this.pixels = Int32Array.from({ length: rows * columns * height * width }, (_, k) => {
-      const [channel, row, column] = placeOf(n, k);
-      const y = Math.floor(channel / columns) * (height + gap) + row;
-      const pixel = y * this.width + (channel % columns) * (width + gap) + column;
-      this.numbers[pixel] = this.first + k;
-      return pixel;
-    });
+    this.pixels = new Int32Array(rows * columns * height * width);
+    for (let k = 0; k < this.pixels.length; k++) {
+      const channel = Math.floor(k / (height * width));
+      const y = Math.floor(channel / columns) * (height + gap) + (Math.floor(k / width) % height);
+      this.pixels[k] = y * this.width + (channel % columns) * (width + gap) + (k % width);
+      this.numbers[this.pixels[k]] = this.first + k;
+    }
     this.image = new ImageData(this.width, this.height);
     this.colors = new Uint32Array(this.image.data.buffer);
     const maps = make("div", { className: "maps", innerHTML: SVG });
@@ -136,19 +141,14 @@ export class Maps {
       this.svg.addEventListener(name, listener);
   }
 
-  /**
-   * Show the numbers of the layer. So that small ones are seen, an eighth of the largest has half of
-   * its colour.
-   */
+  /** Show the numbers of the layer. */
   draw(/** @type {Shown} */ { network, palette, most }) {
     const { colors, pixels, first, n } = this;
     const values = network.values[n];
     for (let k = 0; k < pixels.length; k++) {
       const value = values[first + k];
       const part = Math.min(1, Math.max(-1, value / most));
-      colors[pixels[k]] = n
-        ? palette[Math.round(255 + 255 * Math.cbrt(part))]
-        : GREY[(255 * value) | 0];
+      colors[pixels[k]] = n ? palette[SHADES + Math.round(SHADES * part)] : GREY[(255 * value) | 0];
     }
     this.values = values;
     this.canvas.getContext("2d").putImageData(this.image, 0, 0);

@@ -134,7 +134,9 @@ function convolve(x, [channels, height, width], weight, bias, y) {
         for (let c = 0; c < channels; c++)
           for (let u = 0; u < KERNEL; u++) {
             const start = (c * height + row + u) * width + column;
-            for (let v = 0; v < KERNEL; v++) sum += x[start + v] * weight[k++];
+            sum +=
+              x[start] * weight[k] + x[start + 1] * weight[k + 1] + x[start + 2] * weight[k + 2];
+            k += KERNEL;
           }
         y[n++] = sum;
       }

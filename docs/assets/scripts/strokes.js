@@ -75,7 +75,8 @@ export class Strokes {
         for (let column = Math.max(0, Math.floor(left)); column < Math.min(GRID, right); column++) {
           const [px, py] = [column + 0.5 - fromX, row + 0.5 - fromY];
           const along = Math.min(1, Math.max(0, (px * dx + py * dy) / square));
-          const distance = Math.hypot(px - along * dx, py - along * dy);
+          const [ex, ey] = [px - along * dx, py - along * dy];
+          const distance = Math.sqrt(ex * ex + ey * ey); // Math.hypot is slow
           const i = row * GRID + column;
           values[i] = Math.max(values[i], Math.min(1, RADIUS + 0.5 - distance)); // soft at its edge
         }
