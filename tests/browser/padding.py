@@ -42,6 +42,11 @@ ASK = """([inks, isPlaced]) => {
 }"""
 
 
+# A sign of a reader, for which the pad waits.
+READER = """() => customElements.whenDefined("digit-pad")
+  .then(() => dispatchEvent(new Event("keydown")))"""
+
+
 @contextmanager
 def pad_page(
     browser: Browser, folder: Path, network: bytes | None, element: str = "<digit-pad></digit-pad>"
@@ -65,6 +70,7 @@ def pad_page(
 def show(page: Page, element: str) -> None:
     """Put an element into the page, in place of what is there."""
     page.evaluate("(html) => { document.querySelector('article').innerHTML = html }", element)
+    page.evaluate(READER)
     page.wait_for_function("document.querySelector('digit-pad')?.view?.hidden === false")
 
 

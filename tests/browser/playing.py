@@ -24,11 +24,13 @@ def pads(visit: "Visit") -> list[Locator]:
     return visit.page.locator("digit-pad").all()
 
 
-def nothing_is_fetched_before_a_small_pad_is_touched(visit: "Visit") -> object:
-    """The network comes with the first touch or the focus, and only then."""
-    if not visit.page.locator("digit-pad[small]").count():
-        return None
-    return [url for url in visit.asked if url.endswith("network.safetensors")]
+def the_network_comes_with_the_first_touch(visit: "Visit") -> object:
+    """A page that is only read does without it."""
+    early = [url for url in visit.asked if url.endswith("network.safetensors")]
+    for pad in pads(visit):
+        visit.page.evaluate("dispatchEvent(new Event('keydown'))")
+        expect(pad.locator(".pad")).to_be_visible()
+    return early
 
 
 def a_digit_is_drawn_by_keys(visit: "Visit") -> object:

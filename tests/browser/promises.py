@@ -11,7 +11,7 @@ from conftest import EXECUTED, KINDS, SIZES, Site
 from hosting import Host, listen, settle
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
-from playing import PLAYING, nothing_is_fetched_before_a_small_pad_is_touched
+from playing import PLAYING, the_network_comes_with_the_first_touch
 from playwright.sync_api import Browser, expect
 from stepping import STEPPING
 from walking import walk
@@ -296,7 +296,7 @@ FIRST: list[Callable[[Visit], object]] = [
     images_arrive_when_they_are_due,
     a_picture_comes_soon,
     it_is_light,
-    nothing_is_fetched_before_a_small_pad_is_touched,
+    the_network_comes_with_the_first_touch,
     everything_is_reached_by_tab,
     a_touch_explains_a_term,
     *STEPPING,

@@ -30,6 +30,12 @@ const styled = fetch(new URL("../styles/digit-pad.css", import.meta.url))
   .then((answer) => answer.text())
   .then((text) => SHEET.replace(text));
 
+/** Wait for the first sign of a reader. */
+const begin = (/** @type {(event: Event) => void} */ done) => {
+  for (const sign of ["pointermove", "pointerdown", "keydown"])
+    addEventListener(sign, done, { once: true });
+};
+
 class DigitPad extends HTMLElement {
   strokes = new Strokes();
   isExample = false; // what is shown before anything is drawn
@@ -71,6 +77,7 @@ class DigitPad extends HTMLElement {
     this.at(".clear").onclick = () => this.change(() => this.strokes.clear());
     if (!isSmall) {
       this.at("[type=checkbox]").onchange = () => this.schedule();
+      if (!location.hash) await new Promise(begin); // till then, the picture is as good
       await this.load();
       this.isExample = true;
       if (this.network) this.strokes.add({ image: this.network.digits[0] });
