@@ -32,6 +32,8 @@ export class Network {
   constructor(/** @type {Map<string, any>} */ tensors) {
     /** @type {Weights} */
     this.weights = Object.fromEntries(tensors);
+    /** What ReLU lets through at least: −Infinity leaves it out. */
+    this.lowest = 0;
     /** The numbers of each layer, for the image that went through last. */
     this.values = LAYERS.map(({ shape: [c, h, w] }) => new Float32Array(c * h * w));
   }
@@ -46,7 +48,8 @@ export class Network {
       if (kind === "convolution") convolve(x, LAYERS[n - 1].shape, weight.data, bias.data, y);
       else if (kind === "linear") linear(x, weight.data, bias.data, y);
       else if (kind === "pooling") pool(x, LAYERS[n - 1].shape, y);
-      else if (kind === "relu") for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], 0);
+      else if (kind === "relu")
+        for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i], this.lowest);
       else softmax(x, y);
     }
     return this.values[LAYERS.length - 1];
@@ -120,26 +123,26 @@ export const argmax = (/** @type {ArrayLike<number>} */ x) =>
   Array.from(x).reduce((best, value, i, all) => (value > all[best] ? i : best), 0);
 
 /**
- * Slide each kernel over the maps, (C, H, W) to (O, H − 2, W − 2).
+ * Slide each kernel over the maps, (C, H, W) to (O, H − 2, W − 2). Its rows go over a whole map one by
+ * one: the sums are the same as window by window, and it is faster.
  *
  * @type {(x: Float32Array, shape: Shape, weight: Float32Array, bias: Float32Array, y: Float32Array) => void}
  */
 function convolve(x, [channels, height, width], weight, bias, y) {
-  let n = 0;
-  for (let o = 0; o < bias.length; o++)
-    for (let row = 0; row + KERNEL <= height; row++)
-      for (let column = 0; column + KERNEL <= width; column++) {
-        let sum = bias[o];
-        let k = o * channels * KERNEL * KERNEL;
-        for (let c = 0; c < channels; c++)
-          for (let u = 0; u < KERNEL; u++) {
-            const start = (c * height + row + u) * width + column;
-            sum +=
-              x[start] * weight[k] + x[start + 1] * weight[k + 1] + x[start + 2] * weight[k + 2];
-            k += KERNEL;
-          }
-        y[n++] = sum;
+  const [rows, columns] = [height - KERNEL + 1, width - KERNEL + 1];
+  for (let o = 0, k = 0; o < bias.length; o++) {
+    const first = o * rows * columns;
+    y.fill(bias[o], first, first + rows * columns);
+    for (let c = 0; c < channels; c++)
+      for (let u = 0; u < KERNEL; u++, k += KERNEL) {
+        const [left, middle, right] = [weight[k], weight[k + 1], weight[k + 2]];
+        for (let row = 0, n = first; row < rows; row++) {
+          let i = (c * height + row + u) * width;
+          for (const end = n + columns; n < end; n++, i++)
+            y[n] += left * x[i] + middle * x[i + 1] + right * x[i + 2];
+        }
       }
+  }
 }
 
 /**

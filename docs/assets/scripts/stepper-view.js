@@ -103,7 +103,7 @@ export function paint(host, svg, matrix, p) {
 }
 
 /** Return a picture of a matrix: grey, or red above zero and blue below where some lie below. */
-function picture(/** @type {Element} */ host, /** @type {number[][]} */ matrix) {
+export function picture(/** @type {Element} */ host, /** @type {number[][]} */ matrix) {
   const canvas = document.createElement("canvas");
   [canvas.height, canvas.width] = [matrix.length, matrix[0].length];
   const values = matrix.flat();
