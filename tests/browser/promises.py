@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from conftest import EXECUTED, KINDS, SIZES, Site
 from hosting import Host, listen, settle
+from learning import it_learns_again, it_learns_where_the_figure_was
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from playing import PLAYING, the_network_comes_with_the_first_touch
@@ -221,7 +222,8 @@ def figures_follow_the_theme(visit: Visit, theme: Theme) -> object:
     """Of each drawing the file of the theme is seen, in a light ink in the dark and vice versa."""
     page = visit.page
     # Photographs have one file for both, and what is played with is no image.
-    themed = "figure img:is([src*='#only-'], [src*='.svg']):not(conv-stepper img, digit-pad img)"
+    played = "conv-stepper img, digit-pad img, train-live img"
+    themed = f"figure img:is([src*='#only-'], [src*='.svg']):not({played})"
     images, visible = page.locator(themed), page.locator(f"{themed} >> visible=true")
     sources = [str(image.get_attribute("src")) for image in visible.all()]
     if 2 * len(sources) != images.count() or not all(s.endswith(f"#only-{theme}") for s in sources):
@@ -301,6 +303,7 @@ FIRST: list[Callable[[Visit], object]] = [
     a_touch_explains_a_term,
     *STEPPING,
     *PLAYING,
+    it_learns_where_the_figure_was,
     a_question_tells_its_answer,
     it_fits_the_window,
     nothing_is_cut_at_the_desk,
@@ -309,6 +312,7 @@ FIRST: list[Callable[[Visit], object]] = [
     tables_are_marked,
 ]
 IN_EACH_THEME: list[Callable[[Visit, Theme], object]] = [
+    it_learns_again,
     images_are_there,
     every_rule_of_axe_is_kept,
     figures_follow_the_theme,

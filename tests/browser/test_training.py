@@ -16,7 +16,7 @@ from torch.nn.utils import parameters_to_vector
 from cnn_tutorial.data import load_digits
 from cnn_tutorial.model import ConvolutionalNetwork
 
-STEPS, BATCH, RATE = 20, 8, 0.005
+STEPS, BATCH, RATE = 20, 5, 0.004
 LEARN = """([weights, isOn, images, labels, size, rate]) => {
   const learner = new m.Learner(m.generator(0));
   learner.all.set(weights);

@@ -38,7 +38,8 @@ if (
 }
 
 // What a reader plays with comes after the text, where it can be fetched.
-for (const name of ["conv-stepper", "digit-pad", "predict-check", "shape-calculator"]) {
+const elements = ["conv-stepper", "digit-pad", "predict-check", "shape-calculator", "train-live"];
+for (const name of elements) {
   const found = document.querySelector(name);
   if (found && location.protocol !== "file:") import(`./${name}.js`);
   else found?.setAttribute("small", ""); // as its picture is, which stays
