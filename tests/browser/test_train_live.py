@@ -155,6 +155,18 @@ def test_a_seed_gives_the_same_training_again(page: Page) -> None:
     assert paths(live, ".before") == lines
 
 
+def test_another_digit_changes_nothing_else(page: Page) -> None:
+    live = started(page)
+    whole_pass(live)
+    before = paths(live, ".each, .now, .bars"), state(live), live.locator(".loss b").inner_text()
+    first = live.locator("img").get_attribute("src")
+    live.locator(".other").tap()
+    expect(live.locator("img")).not_to_have_attribute("src", str(first))
+    after = paths(live, ".each, .now, .bars"), state(live), live.locator(".loss b").inner_text()
+    assert after[0][-1] != before[0][-1]
+    assert (after[0][:-1], *after[1:]) == (before[0][:-1], *before[1:])
+
+
 def test_settings_change_what_is_learned(page: Page) -> None:
     live = started(page)
     ends = [whole_pass(live)[1]]

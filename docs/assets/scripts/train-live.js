@@ -61,6 +61,7 @@ class TrainLive extends HTMLElement {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(await looks.text());
       this.shadowRoot.adoptedStyleSheets = [sheet];
+      if (!this.isConnected) return;
       this.worker = new Worker(new URL("./train-worker.js", import.meta.url), { type: "module" });
       this.worker.onmessage = ({ data }) => this.show(data);
       this.worker.onerror = () => this.fail(problem);
@@ -125,10 +126,11 @@ class TrainLive extends HTMLElement {
     if (problem) return this.fail(problem);
     this.waiting--;
     if (isNew) this.begin(answer.kernels);
-    const isLost = !Number.isFinite(loss);
-    this.at(".play").disabled = this.at(".step").disabled = isLost;
+    const isStep = loss !== undefined;
+    const isLost = isStep && !Number.isFinite(loss);
+    if (isNew || isStep) this.at(".play").disabled = this.at(".step").disabled = isLost;
     if (isOver || isLost) this.play(false);
-    if (seen && !isLost) this.add(".loss .each", seen, loss / HIGHEST);
+    if (isStep && !isLost) this.add(".loss .each", seen, loss / HIGHEST);
     if (others) {
       this.add(".loss .now", seen, others.loss / HIGHEST);
       this.add(".right .now", seen, others.right);
@@ -174,7 +176,7 @@ class TrainLive extends HTMLElement {
       this.at(`${name} g`).setAttribute("transform", `matrix(${242 / end} 0 0 -120 48 125)`);
       this.at(`${name} .end`).textContent = end.toLocaleString("en");
     }
-    this.at(".loss b").textContent = seen ? loss.toFixed(2) : "";
+    if (!seen || loss) this.at(".loss b").textContent = loss?.toFixed(2) ?? "";
     // Three pixels for each kernel, and one between them; above, those that it began with.
     const rows = matrix(7, 23, (i, j) => {
       const k = 9 * (j >> 2) + 3 * (i % 4) + (j % 4);

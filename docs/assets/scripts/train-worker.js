@@ -72,7 +72,7 @@ async function answer(/** @type {any} */ { seed, steps, batch, rate, relu, shuff
     arrange();
   }
   const before = seen;
-  let loss = 0;
+  let loss; // of the last step
   for (let n = 0; n < steps && rest.length; n++) loss = step(batch, rate);
   const isDue = isNew || seen % EVERY < seen - before || (steps && !rest.length);
   const n = count + (shown % (labels.length - count));
