@@ -135,6 +135,8 @@ def resume(trainer: "Trainer", path: Path | str) -> None:
         last = min(first + trainer.total_steps // trainer.recipe.epochs, trainer.total_steps)
         if progress.steps not in range(first, last + 1):
             raise ValueError(f"step {progress.steps} is not in epoch {len(history) + 1}")
+        if not 0 <= progress.correct <= len(trainer.labels):
+            raise ValueError(f"it has {progress.correct} of {len(trainer.labels)} digits right")
         if progress.steps and not moments:
             raise ValueError("it has no running means")
         torch.set_rng_state(saved.tensors["random"])

@@ -97,6 +97,7 @@ class Fingers:
         for x, y in points:
             self.put(0, x, y)
         self.lift(0)
+        self.svg.page.wait_for_timeout(600)  # sooner, Chromium makes no click of a tap
 
 
 def settled(pad: Locator) -> None:
@@ -236,6 +237,7 @@ def test_centring_can_be_switched_off(
     Fingers(session, pad).draw([(x / 3, y / 3) for x, y in SEVEN])
     assert image(pad)[0, 0, 14:].sum() > 10
     pad.get_by_role("checkbox").tap()
+    expect(pad.locator(".steps figcaption").last).to_have_text("as drawn 28×28")
     drawn = image(pad)[0, 0]
     assert drawn[:12, :12].sum() > 10
     assert drawn[12:].sum() + drawn[:12, 12:].sum() == 0

@@ -40,8 +40,9 @@ def test_drawings_are_placed_as_digits_are(kind: str, digits: Tensor) -> None:
     assert drawings.shape == (20, 1, 28, 28)
     check_images(drawings)
     assert (drawings.amax((1, 2, 3)) == 1).all()
+    least = 16 if "digit" in kind else 19  # soft ends may fade, and those of digits are soft
     for drawing in drawings:
-        assert max(height_and_width(drawing)) in (19, 20)  # of soft edges, one may fade
+        assert least <= max(height_and_width(drawing)) <= 20
 
 
 @pytest.mark.parametrize("kind", KINDS)
