@@ -209,7 +209,7 @@ def test_a_canvas_that_reads_back_noise_changes_nothing(
 
 
 def test_nothing_is_read_where_nothing_is(pad: Locator, session: CDPSession) -> None:
-    pad.locator(".clear").tap()
+    pad.locator(".clear").click()
     verdict = pad.locator(".verdict")
     expect(verdict).to_have_text("Nothing to read")
     expect(pad.locator(".said")).to_have_text("Nothing to read")
@@ -217,11 +217,11 @@ def test_nothing_is_read_where_nothing_is(pad: Locator, session: CDPSession) -> 
     assert not any(
         pad.evaluate("pad => pad.network.shown.network.values.map(v => v.some(Boolean))")
     )
-    pad.locator(".undo").tap()  # there is nothing to undo
+    pad.locator(".undo").click()  # there is nothing to undo
     fingers = Fingers(session, pad)
     fingers.draw([(0.5, 0.5)])
     expect(verdict).to_contain_text("It reads")
-    pad.locator(".undo").tap()
+    pad.locator(".undo").click()
     expect(verdict).to_have_text("Nothing to read")
     fingers.put(0, 0.2, 0.2)
     pad.locator(".clear").evaluate("button => button.click()")  # while a finger draws
@@ -236,7 +236,7 @@ def test_centring_can_be_switched_off(
 ) -> None:
     Fingers(session, pad).draw([(x / 3, y / 3) for x, y in SEVEN])
     assert image(pad)[0, 0, 14:].sum() > 10
-    pad.get_by_role("checkbox").tap()
+    pad.get_by_role("checkbox").click()
     expect(pad.locator(".steps figcaption").last).to_have_text("as drawn 28×28")
     drawn = image(pad)[0, 0]
     assert drawn[:12, :12].sum() > 10

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page
 
-MOST = 400  # stops of Tab on a page; more would be a circle
+MOST = 600  # stops of Tab on a page; more would be a circle
 
 
 def walk(page: Page) -> list[str]:

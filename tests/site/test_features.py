@@ -139,7 +139,7 @@ def test_nothing_is_shown_of_nothing(page: Tag) -> None:
 
 def test_drawing_is_a_file_for_each_theme(page: Tag, site: Site) -> None:
     for figure, alt, size in (
-        (under(page, "plots.matrices")[0], "*x*, 1 by 1: 1.50; [y], 1 by 1: 3.00", None),
+        (under(page, 'plots.matrices({"*x*"')[0], "*x*, 1 by 1: 1.50; [y], 1 by 1: 3.00", None),
         (under(page, "drawing.Described")[0], "Two lines that cross", ("480", "288")),
         (under(page, "SVG(")[0], "A disc in the colour of the text", ("40", "40")),
     ):
