@@ -2,24 +2,30 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 import torch
-from hosting import listen
+from fingers import (  # noqa: F401 (some are fixtures)
+    INK,
+    SEVEN,
+    Fingers,
+    agrees,
+    devtools,
+    image,
+    new_pad,
+    page_of_pad,
+    settled,
+    small_network,
+)
 from padding import pad_page, show
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
-from torch import Tensor
 
 from cnn_tutorial.data import load_digits
 from cnn_tutorial.export import for_browser
 from cnn_tutorial.handwriting import place
 from cnn_tutorial.model import ConvolutionalNetwork
 
-SEVEN = [(0.25, 0.25), (0.5, 0.25), (0.75, 0.25), (0.6, 0.5), (0.45, 0.8)]
-INK = "pad => [...pad.strokes.ink.values]"
-INPUT = "pad => [...pad.network.shown.network.values[0]]"
 NOISE = """() => {
   const noisy = (image) => {
     for (let i = 0; i < image.data.length; i++) image.data[i] ^= Math.random() * 256;
@@ -31,106 +37,6 @@ NOISE = """() => {
   HTMLCanvasElement.prototype.toDataURL = () => "data:,noise";
   HTMLCanvasElement.prototype.toBlob = (act) => act(new Blob(["noise"]));
 }"""
-
-
-@pytest.fixture(scope="module")
-def network() -> ConvolutionalNetwork:
-    """One that is as sure of what it says as a trained one, though it has learned nothing."""
-    torch.manual_seed(0)
-    network = ConvolutionalNetwork().eval().requires_grad_(False)
-    for parameter in network.parameters():
-        parameter.copy_((3 * parameter).half().float())
-    return network
-
-
-@pytest.fixture(scope="module")
-def page(
-    browser: Browser, network: ConvolutionalNetwork, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Page]:
-    """A page of a narrow phone with a pad, in which nothing may go wrong."""
-    file = for_browser(network, load_digits().test, 0.0)
-    with pad_page(browser, tmp_path_factory.mktemp("pad") / "site", file) as (page, _):
-        _, complaints = listen(page)
-        yield page
-        assert complaints == []
-
-
-@pytest.fixture
-def pad(page: Page) -> Locator:
-    """A new pad, which shows its example."""
-    page.evaluate("history.replaceState(null, '', location.pathname)")
-    show(page, "<digit-pad></digit-pad>")
-    return page.locator("digit-pad")
-
-
-@pytest.fixture(scope="module")
-def session(page: Page) -> CDPSession:
-    return page.context.new_cdp_session(page)
-
-
-class Fingers:
-    """Fingers on the pad, each with a number; places are parts of its width and height."""
-
-    def __init__(self, session: CDPSession, pad: Locator) -> None:
-        self.session, self.svg = session, pad.locator(".pad svg")
-        self.at: dict[int, tuple[float, float]] = {}
-
-    def _tell(self, kind: str, changed: dict[int, tuple[float, float]]) -> None:
-        points = [{"x": x, "y": y, "id": n} for n, (x, y) in changed.items()]
-        arguments = {"type": kind, "touchPoints": points}
-        self.session.send("Input.dispatchTouchEvent", arguments)
-
-    def put(self, n: int, x: float, y: float) -> None:
-        if not self.at:
-            self.svg.scroll_into_view_if_needed()
-        box = self.svg.bounding_box()
-        assert box
-        kind = "touchMove" if n in self.at else "touchStart"
-        self.at[n] = (box["x"] + x * box["width"], box["y"] + y * box["height"])
-        self._tell(kind, self.at)
-
-    def lift(self, n: int) -> None:
-        del self.at[n]
-        self._tell("touchEnd", self.at)
-
-    def draw(self, points: list[tuple[float, float]]) -> None:
-        for x, y in points:
-            self.put(0, x, y)
-        self.lift(0)
-        self.svg.page.wait_for_timeout(300)  # sooner, Chromium makes no click of a tap
-
-
-def tap(target: Locator, has_worked: Callable[[], bool]) -> None:
-    """Tap, and again if nothing came of it: Chromium makes no click of some after a stroke."""
-    for _ in range(3):
-        target.tap()
-        target.page.wait_for_timeout(300)
-        if has_worked():
-            return
-    raise AssertionError("three taps did nothing")
-
-
-def settled(pad: Locator) -> None:
-    """Wait until what was drawn is shown."""
-    pad.page.wait_for_timeout(50)
-    pad.page.wait_for_function("!document.querySelector('digit-pad').frame")
-
-
-def image(pad: Locator) -> Tensor:
-    """What the network was given."""
-    settled(pad)
-    return torch.tensor(pad.evaluate(INPUT)).reshape(1, 1, 28, 28)
-
-
-def agrees(pad: Locator, network: ConvolutionalNetwork) -> bool:
-    """Whether what is shown is what PyTorch says of the same image."""
-    probabilities = network(image(pad)).softmax(1)[0]
-    shown = [f"{p:.1%}" for p in probabilities.tolist()]
-    answer = f"It reads {int(probabilities.argmax())}: {probabilities.max():.1%}"
-    return (
-        pad.locator(".bars b").all_inner_texts() == shown
-        and pad.locator(".verdict").inner_text() == answer
-    )
 
 
 def test_an_example_is_shown_and_a_finger_draws_over_it(
@@ -330,131 +236,6 @@ def test_nothing_is_left_of_it(pad: Locator, session: CDPSession) -> None:
     print(f"heap after 5, 10, 15 pads: {', '.join(f'{heap:,}' for heap, _ in left)} bytes")
     assert left[2][0] < left[0][0] + 500_000
     assert left[2][1] <= left[0][1] + 60
-
-
-FOCUSED = "document.activeElement.shadowRoot?.activeElement"
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until what a selector names has the focus."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate(f"{FOCUSED}?.matches({selector!r})"):
-            return
-    raise AssertionError(f"Tab does not lead to {selector}")
-
-
-def test_it_is_used_by_keys_alone(pad: Locator, network: ConvolutionalNetwork) -> None:
-    """Draw, undo, take a digit, choose a number, walk back to a pixel, and return."""
-    page, keys = pad.page, pad.page.keyboard
-    tab_to(page, ".pad svg")
-    for _ in range(8):
-        keys.press("ArrowUp")
-    keys.press("Space")
-    for _ in range(16):
-        keys.press("ArrowDown")
-    assert image(pad)[0, 0, 4:24, 14].min() > 0.5  # a one
-    assert agrees(pad, network)
-    said = pad.locator(".said")
-    expect(said).to_have_text(re.compile(r"^Pen down, row 22, column 14\. It reads \d: \d+\.\d%$"))
-    keys.press("Enter")
-    keys.press("ArrowLeft")
-    expect(said).to_contain_text("Pen up, row 22, column 13")
-    tab_to(page, ".undo")
-    keys.press("Enter")
-    expect(pad.locator(".verdict")).to_have_text("Nothing to read")
-    tab_to(page, "[type=radio]")
-    keys.press("ArrowDown")
-    keys.press("ArrowDown")
-    assert pad.locator(":checked[type=radio]").get_attribute("aria-label") == "0"
-    assert agrees(pad, network)
-    tab_to(page, ".layers [aria-label^=conv2]")
-    expect(pad.locator(".tell")).to_contain_text("conv2, channel ")
-    for key in ("Home", "ArrowUp", "ArrowRight", "ArrowLeft", "Enter"):
-        keys.press(key)
-    told = pad.locator(".told")
-    expect(told).to_contain_text("the sum of 54 products and the bias")
-    expect(said).to_have_text(told.inner_text())
-    pad.locator(".terms button").first.focus()
-    for kind in ("the largest of four", "is above zero", "the sum of 9 products", "was given"):
-        keys.press("Enter")
-        expect(told).to_contain_text(kind)
-    assert page.evaluate(f"{FOCUSED}.ariaCurrent") == "step"
-    address = page.evaluate("location.hash")
-    assert re.fullmatch(r"#input-0-\d+-\d+", address)
-    for _ in range(4):
-        keys.press("Shift+Tab")
-    keys.press("Enter")
-    expect(told).to_contain_text("the sum of 54 products and the bias")
-    expect(pad.locator(".trail li")).to_have_count(1)
-
-
-def test_it_is_used_by_touch_alone(pad: Locator, session: CDPSession) -> None:
-    Fingers(session, pad).draw(SEVEN)
-    tap(pad.locator(".digits label").nth(5), pad.get_by_role("radio").nth(5).is_checked)
-    Fingers(session, pad).draw([(0.2, 0.8), (0.8, 0.8)])  # more, over the digit
-    expect(pad.locator(":checked[type=radio]")).to_have_count(0)
-    count = "pad => pad.strokes.list.length"
-    before = pad.evaluate(count)
-    tap(pad.locator(".undo"), lambda: pad.evaluate(count) == before - 1)
-    pad.locator(".bars button").nth(3).tap()
-    told = pad.locator(".told")
-    expect(told).to_contain_text("The probability of 3 is")
-    pad.locator(".terms button").nth(1).tap()
-    expect(told).to_contain_text("The logit of ")
-    pad.locator(".sum button").tap()
-    expect(pad.locator(".terms button")).to_have_count(84)
-    pad.locator(".terms button").first.tap()
-    expect(told).to_contain_text("of relu4")
-    pad.locator(".trail button").first.tap()
-    expect(told).to_contain_text("The probability of 3 is")
-    svg = pad.locator(".layers [aria-label^=pool2]")
-    svg.scroll_into_view_if_needed()
-    box = svg.bounding_box()
-    assert box
-    svg.tap(position={"x": box["width"] / 2 - 12, "y": box["height"] / 2 - 12})
-    expect(told).to_have_text(
-        re.compile(r"pool2, channel 5, row \d, column \d is .*largest of four")
-    )
-    own = pad.locator(".pair svg").nth(1)
-    own.tap(position={"x": 3, "y": 3})
-    expect(told).to_contain_text("pool2, channel 5, row 0, column 0 is")
-    expect(pad.locator(".trail li")).to_have_count(1)
-    assert pad.page.evaluate("document.scrollingElement.scrollWidth") <= 360
-
-
-ADDRESSES = {
-    "pool2-11-1-1": "pool2, channel 11, row 1, column 1 is",
-    "softmax-7": "The probability of 7 is",
-    "input-0-27-27": "The pixel at row 27, column 27 is",
-    "fc1-119": "Number 119 of fc1 is",
-}
-HARMLESS = [
-    *("pool2", "pool2-", "pool2-16-1-1", "pool2-11-1", "pool2-11-1-1-1", "pool2--1-1-1"),
-    *("pool2-1e1-1-1", "fc1-120", "softmax-10", "softmax-NaN", "nothing-1", "__proto__-1"),
-    *("-", "%E0%A4%A", "<img src=x onerror=alert(1)>", "fc1-" + "9" * 9_000, "🙂", "input-1-0-0"),
-]
-
-
-def test_a_place_has_an_address(pad: Locator) -> None:
-    page, told = pad.page, pad.locator(".told")
-    for address, expected in ADDRESSES.items():
-        page.evaluate("(hash) => { location.hash = hash }", address)
-        expect(told).to_contain_text(expected)
-        show(page, "<digit-pad></digit-pad>")
-        expect(told).to_contain_text(expected)
-    for address in HARMLESS:
-        page.evaluate("(hash) => history.replaceState(null, '', `#${hash}`)", address)
-        show(page, "<digit-pad></digit-pad>")
-        expect(told).to_contain_text("The probability of")
-        assert not pad.locator("img").count()
-    pad.locator(".clear").tap()
-    expect(told).to_be_hidden()
-    page.evaluate("location.hash = 'conv1-0-9-9'")
-    expect(told).to_contain_text("conv1, channel 0, row 9, column 9 is")
-    expect(told).to_be_visible()
-    digits, labels = load_digits().test.tensors
-    assert torch.allclose(image(pad), digits[labels == 7][:1], atol=1e-6)
 
 
 def test_on_paper_is_the_picture(page: Page) -> None:

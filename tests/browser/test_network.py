@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import ROOT
+from fingers import small_network  # noqa: F401 (a fixture)
 from hosting import serve
 from playwright.sync_api import Browser, Page
 from torch import Tensor
@@ -43,16 +44,6 @@ WALKS = """([digit, cells]) => {
     return steps;
   });
 }"""
-
-
-@pytest.fixture(scope="module")
-def network() -> ConvolutionalNetwork:
-    """A network with weights of 16 bits, and logits as large as those of a trained one."""
-    torch.manual_seed(0)
-    network = ConvolutionalNetwork().eval().requires_grad_(False)
-    for parameter in network.parameters():
-        parameter.copy_((3 * parameter).half().float())
-    return network
 
 
 @pytest.fixture(scope="module")
