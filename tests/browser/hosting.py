@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from conftest import ROOT
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 TEXT = ("text/", "application/json", "image/svg+xml", "application/xml", "application/x-ipynb")
 KINDS = {
@@ -154,3 +155,14 @@ def settle(page: Page, host: Host) -> None:
     """Wait until the page has asked for nothing for a while."""
     while host.idle() < 0.15:
         page.wait_for_timeout(30)
+
+
+@contextmanager
+def module_page(browser: Browser, name: str) -> Iterator[Page]:
+    """Open a page of a site of our scripts, in which `m` is one of them."""
+    with serve(ROOT / "docs/assets/scripts") as host:
+        page = browser.new_page()
+        page.goto(f"{host.address}{name}")
+        page.evaluate("(name) => import(`/${name}`).then((module) => { window.m = module })", name)
+        yield page
+        page.close()

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ROOT
-from hosting import serve
+from hosting import module_page
 from playwright.sync_api import Browser, Page
 from torch import Tensor, nn
 
@@ -54,13 +53,9 @@ NETWORK = """([w, digits]) => digits.map((digit) => {
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """A page of a site, in which `m` is the module."""
-    with serve(ROOT / "docs/assets/scripts") as host:
-        page = browser.new_page()
-        page.goto(f"{host.address}arithmetic.js")
-        page.evaluate("import('/arithmetic.js').then((module) => { window.m = module })")
+    with module_page(browser, "arithmetic.js") as page:
         page.evaluate(CALL)
         yield page
-        page.close()
 
 
 def ask(page: Page, function: str, values: object) -> Any:

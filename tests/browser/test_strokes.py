@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
-from hosting import serve
+from hosting import module_page
 from padding import GRID, Ink, enlarge
 from playwright.sync_api import Browser, Page
 
@@ -31,12 +30,8 @@ STEPS = """(grids) => grids.map(([values, height, width]) => {
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """A page in which `m` is the module."""
-    with serve(ROOT / "docs/assets/scripts") as host:
-        page = browser.new_page()
-        page.goto(f"{host.address}strokes.js")
-        page.evaluate("import('/strokes.js').then((module) => { window.m = module })")
+    with module_page(browser, "strokes.js") as page:
         yield page
-        page.close()
 
 
 def ask(page: Page, function: str, values: object) -> Any:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ROOT
-from hosting import serve
+from hosting import module_page
 from playwright.sync_api import Browser, Page
 from torch import nn
 from torch.nn.utils import parameters_to_vector
@@ -34,13 +33,8 @@ LEARN = """([weights, isOn, images, labels, size, rate]) => {
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """A page of a site, in which `m` is the module."""
-    with serve(ROOT / "docs/assets/scripts") as host:
-        page = browser.new_page()
-        page.goto(f"{host.address}training.js")
-        page.evaluate("import('/training.js').then((module) => { window.m = module })")
-        page.wait_for_function("window.m")
+    with module_page(browser, "training.js") as page:
         yield page
-        page.close()
 
 
 def ask(page: Page, function: str, values: object) -> Any:
