@@ -10,13 +10,8 @@ from cnn_tutorial.datasets import DATASETS, MNIST
 from cnn_tutorial.recipes import RECIPES
 from cnn_tutorial.support.find import data_root
 
-MEASUREMENTS = (
-    "recipes",
-    "experiments",
-    "ladder",
-    "step",
-    "drawn",
-)  # modules of cnn_tutorial.measurements
+# Modules of cnn_tutorial.measurements.
+MEASUREMENTS = ("recipes", "experiments", "ladder", "step", "drawn")
 
 EXAMPLES = {
     "download": """\
