@@ -46,9 +46,8 @@ def deform(images: Tensor, turns: Tensor, sizes: Tensor, strokes: Tensor) -> Ten
         (True, True)
     """
     amount = strokes[:, None, None, None]
-    bold = F.max_pool2d(images, 3, stride=1, padding=1)
-    bolder = F.max_pool2d(bold, 3, stride=1, padding=1)
-    thin = -F.max_pool2d(-images, 3, stride=1, padding=1)
+    bold, thin = _largest_around(images), -_largest_around(-images)
+    bolder = _largest_around(bold)
     drawn = images + amount.clamp(0, 1) * (bold - images) + amount.clamp(-1, 0) * (images - thin)
     drawn = drawn + (amount - 1).clamp(0, 1) * (bolder - bold)  # (N, 1, H, W)
     angles, sizes = turns * (math.pi / 180), sizes * DIGIT_SIDE / (DIGIT_SIDE + 2 * strokes)
@@ -59,6 +58,13 @@ def deform(images: Tensor, turns: Tensor, sizes: Tensor, strokes: Tensor) -> Ten
     brightest = (image.amax((1, 2, 3), keepdim=True) for image in (images, turned))
     before, now = (value.clamp(min=1e-3) for value in brightest)
     return (turned * (before / now)).clamp(0, 1)
+
+
+def _largest_around(images: Tensor) -> Tensor:
+    """Do what `F.max_pool2d(images, 3, 1, 1)` does, which takes ten times as long."""
+    padded = F.pad(images, (1, 1, 1, 1), value=-math.inf)  # (N, 1, H + 2, W + 2)
+    rows = padded[:, :, :-2].maximum(padded[:, :, 1:-1]).maximum(padded[:, :, 2:])
+    return rows[..., :-2].maximum(rows[..., 1:-1]).maximum(rows[..., 2:])
 
 
 def redraw(images: Tensor, *, size: float = 1, pen: float = 1) -> Tensor:

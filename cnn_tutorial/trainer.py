@@ -161,6 +161,7 @@ class Trainer:
         most = torch.tensor([[recipe.turn], [recipe.size], [recipe.stroke]])
         least = -most * torch.tensor([[1], [1], [0.5]])
         changes = least + (most - least) * torch.rand(3, n, generator=generator)  # (3, n)
+        is_deformed = bool(changes.any())
         beside = torch.randint(len(self.outliers) or 1, (n,), generator=generator)
         remaining = all_batches[self.progress.steps - epoch * len(all_batches) :]
         my_share = slice(self.rank, None, self.world_size)  # of each batch, for this process
@@ -184,7 +185,7 @@ class Trainer:
                     mine = torch.cat([mine, some])  # they are changed as these digits are
                 if recipe.shift:
                     images = shift(images, offsets[:, mine], recipe.shift)
-                if changes.any() and len(mine):
+                if is_deformed and len(mine):
                     turns, sizes, strokes = changes[:, mine].to(self.device)
                     images = deform(images, turns, 1 + sizes, strokes)
                 yield images, labels, len(batch)
