@@ -5,6 +5,7 @@
 
 import argparse
 import copy
+import functools
 import multiprocessing
 import os
 import random
@@ -27,6 +28,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 from tqdm import tqdm
 
+from cnn_tutorial import outliers
 from cnn_tutorial.data import Digits
 from cnn_tutorial.recipes import Recipe
 from cnn_tutorial.support import checkpoint
@@ -97,6 +99,8 @@ def test_resumed_after_any_step_it_ends_the_same(
 ) -> None:
     recipe, network = TRAININGS[name]
     digits = few(41)  # the last of the 5 steps of an epoch is of a single digit
+    # Each training draws the same by its seed, which takes much longer than its steps.
+    monkeypatch.setattr(outliers, "draw_outliers", functools.cache(outliers.draw_outliers))
 
     def new_training(seed: int = 0) -> Trainer:
         torch.manual_seed(seed)
