@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from hosting import Host, listen
+from hosting import Host, listen, settle
 from playwright.sync_api import Browser, Page, expect
 
 FORBIDDEN = """
@@ -47,6 +47,7 @@ def test_numbers_that_do_not_arrive_are_asked_for_again(server: Host, phone: Pag
     phone.goto(f"{server.address}breakdown/convolution/")
     phone.route("**/figure-*.json", lambda route: route.abort())
     stepper = phone.locator("conv-stepper").first
+    stepper.scroll_into_view_if_needed()
     stepper.locator(".open").click()
     expect(stepper.locator(".open")).to_contain_text("try again")
     expect(stepper.locator(".open")).to_have_attribute("aria-expanded", "false")
@@ -55,6 +56,16 @@ def test_numbers_that_do_not_arrive_are_asked_for_again(server: Host, phone: Pag
     stepper.locator(".open").click()
     expect(stepper.locator(".products")).to_be_visible()
     expect(stepper.locator("img >> visible=true")).to_have_count(0)
+
+
+def test_what_is_played_with_comes_when_it_is_near(server: Host, phone: Page) -> None:
+    """A page that was just opened does without, unless its address may say what is to be shown."""
+    for place, is_there in ("", False), ("#net=flatten", True):
+        phone.goto("about:blank")
+        server.forget()
+        phone.goto(f"{server.address}experiments/network/{place}")
+        settle(phone, server)
+        assert any(path.endswith("/shape-calculator.js") for path, _ in server.asked) == is_there
 
 
 def test_unknown_addresses_lead_to_the_site(server: Host, phone: Page) -> None:

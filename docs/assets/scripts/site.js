@@ -37,10 +37,27 @@ if (
   import("./terms.js");
 }
 
-// What a reader plays with comes after the text, where it can be fetched.
-const elements = ["conv-stepper", "digit-pad", "predict-check", "shape-calculator", "train-live"];
-for (const name of elements) {
-  const found = document.querySelector(name);
-  if (found && location.protocol !== "file:") import(`./${name}.js`);
-  else found?.setAttribute("small", ""); // as its picture is, which stays
+// What a reader plays with comes after the text, where it can be fetched. Questions come at once, for
+// the row of cells over the page shows what was answered; the rest when it is less than a window
+// away, so that the page is quick, or when the address may say what it shows.
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) load(target);
+  },
+  { rootMargin: "100%" },
+);
+function load(/** @type {Element} */ part) {
+  near.unobserve(part);
+  import(`./${part.localName}.js`);
+}
+const PLAYED = "conv-stepper, digit-pad, predict-check, shape-calculator, train-live";
+for (const part of document.querySelectorAll(PLAYED)) {
+  if (location.protocol === "file:") {
+    part.setAttribute("small", ""); // as its picture is, which stays
+  } else if (location.hash || part.localName === "predict-check") {
+    load(part);
+  } else {
+    near.observe(part);
+    addEventListener("hashchange", () => load(part), { once: true });
+  }
 }
