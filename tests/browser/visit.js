@@ -130,7 +130,7 @@ visit.copied = async () => {
   const texts = [];
   for (const block of visit.all(".language-python.highlight").filter(isShown)) {
     await navigator.clipboard.writeText("");
-    block.querySelector("button[data-clipboard-target], button[data-md-type=copy]").click();
+    block.querySelector("button[data-md-type=copy]").click();
     let text = "";
     for (let tries = 0; tries < 100 && !text; tries++) {
       await new Promise((done) => setTimeout(done, tries));

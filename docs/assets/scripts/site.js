@@ -13,10 +13,23 @@ addEventListener("keydown", (event) => {
   }
 });
 
-// The copy button of a block of code stands in a <nav>, but is no landmark.
+// A button on each block of code, with the names by which Material styles it and copies. Its own are
+// put in one by one, with the page laid out anew after each.
 const { document$ } = /** @type {any} */ (window);
 document$.subscribe(() => {
-  for (const nav of document.querySelectorAll(".md-code__nav")) nav.role = "none";
+  for (const code of document.querySelectorAll("article pre > code")) {
+    if (code.closest(".no-copy")) continue;
+    const place = document.createElement("div");
+    place.className = "md-code__nav";
+    const button = document.createElement("button");
+    button.className = "md-code__button";
+    button.type = "button";
+    button.title = "Copy to clipboard";
+    button.dataset.mdType = "copy";
+    button.dataset.clipboardText = code.textContent.trimEnd();
+    place.append(button);
+    code.before(place);
+  }
 });
 
 // What is wider than its place is scrolled by keys too, once it has the focus.
