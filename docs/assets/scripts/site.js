@@ -36,7 +36,8 @@ document$.subscribe(() => {
 function reach() {
   /** @type {NodeListOf<HTMLElement>} */
   const places = document.querySelectorAll(".md-typeset__scrollwrap, .output:not(.highlight)");
-  for (const place of places) place.tabIndex = place.scrollWidth > place.clientWidth ? 0 : -1;
+  const isWide = [...places].map((place) => place.scrollWidth > place.clientWidth);
+  for (const [n, place] of places.entries()) place.tabIndex = isWide[n] ? 0 : -1;
 }
 document$.subscribe(reach);
 addEventListener("resize", reach);
